@@ -1,0 +1,78 @@
+# SPDX-FileCopyrightText: 2026 The meshops.istio authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""How a cluster is reached: the options of kubernetes.core, by the same names, without its guesses."""
+
+from __future__ import annotations
+
+import os
+import typing as t
+from collections.abc import Mapping
+
+try:
+    from kubernetes import config as kube_config
+    from kubernetes.client import ApiClient, Configuration
+
+    MISSING = ""
+except ImportError as problem:  # told when a verb runs, not when Ansible loads the file
+    MISSING = str(problem)
+
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.errors import MeshError
+
+
+def connection(params: Mapping[str, t.Any]) -> ApiClient:
+    """A client for the cluster that the options name.
+
+    Nothing named is an error: a ``~/.kube/config`` that nobody asked for, or the cluster that a pod of AWX runs in, is
+    never meant. Credentials (exec plugins, OIDC, tokens) are left to ``kubernetes.config``.
+    """
+    if MISSING:
+        raise MeshError("The Python library kubernetes is missing.", why=MISSING, do="pip install 'kubernetes>=33.1' for Ansible's Python")
+    settings = Configuration()
+    if params["host"]:
+        settings.host = params["host"].rstrip("/")
+    elif params["kubeconfig"]:
+        _load_kubeconfig(params["kubeconfig"], params["context"], settings)
+    else:
+        raise MeshError(
+            "No cluster is given.",
+            why="neither host nor kubeconfig is set, and a ~/.kube/config that nobody named does not count",
+            do="set kubeconfig (or KUBECONFIG, K8S_AUTH_KUBECONFIG), and context where it holds several",
+        )
+    _override(params, settings)
+    return ApiClient(settings)
+
+
+def _load_kubeconfig(kubeconfig: str | dict[str, t.Any], context: str | None, settings: Configuration) -> None:
+    try:
+        if isinstance(kubeconfig, dict):
+            kube_config.load_kube_config_from_dict(kubeconfig, context=context, client_configuration=settings)
+            return
+        path = os.path.expanduser(kubeconfig)
+        missing = [part for part in path.split(os.pathsep) if part and not os.path.isfile(part)]
+        if missing and len(missing) == len(path.split(os.pathsep)):
+            raise MeshError("The kubeconfig does not exist.", where=", ".join(missing), do="correct kubeconfig (or KUBECONFIG)")
+        kube_config.load_kube_config(config_file=path, context=context, client_configuration=settings)
+    except kube_config.ConfigException as problem:
+        raise MeshError("The kubeconfig cannot be used.", where=f"context {context}" if context else "", why=str(problem)) from problem
+
+
+def _override(params: Mapping[str, t.Any], settings: Configuration) -> None:
+    """Options that stand beside a kubeconfig win over it, as in kubernetes.core."""
+    for option, attribute in _ATTRIBUTES.items():
+        if params[option] is not None:
+            setattr(settings, attribute, params[option])
+    if params["api_key"]:
+        settings.api_key = {"authorization": f"Bearer {params['api_key']}", "BearerToken": f"Bearer {params['api_key']}"}
+
+
+_ATTRIBUTES = {
+    "username": "username",
+    "password": "password",
+    "ca_cert": "ssl_ca_cert",
+    "client_cert": "cert_file",
+    "client_key": "key_file",
+    "validate_certs": "verify_ssl",
+    "proxy": "proxy",
+    "no_proxy": "no_proxy",
+}

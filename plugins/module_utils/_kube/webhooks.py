@@ -1,0 +1,57 @@
+# SPDX-FileCopyrightText: 2026 The meshops.istio authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Injectors: MutatingWebhookConfigurations whose entries end in ``sidecar-injector.istio.io``.
+
+That name and the label ``istio.io/rev`` are what istiod and istioctl themselves go by (pkg/webhooks/webhookpatch.go).
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.meshops.istio.plugins.module_utils._kube.cluster import Cluster, Json
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.injection import DEACTIVATED, ENTRY_SUFFIX, Entry, Injector
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision import DEFAULT, REVISION, TAG
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.selectors import Operator, Requirement, Selector
+
+PATH = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"
+
+
+def all_injectors(cluster: Cluster) -> tuple[Injector, ...]:
+    return tuple(injector for item in cluster.items(PATH) if (injector := parse(item)))
+
+
+def parse(item: Json) -> Injector | None:
+    """None for a configuration that injects no sidecars."""
+    entries = [entry for entry in item.get("webhooks") or [] if entry["name"].endswith(ENTRY_SUFFIX)]
+    if not entries:
+        return None
+    labels = item["metadata"].get("labels") or {}
+    service = entries[0]["clientConfig"].get("service") or {}
+    return Injector(
+        name=item["metadata"]["name"],
+        revision=labels.get(REVISION) or DEFAULT,
+        tag=labels.get(TAG),
+        entries=tuple(_entry(entry) for entry in entries),
+        service=service.get("name"),
+        owner=(item["metadata"].get("annotations") or {}).get("meta.helm.sh/release-name"),
+    )
+
+
+def _entry(entry: Json) -> Entry:
+    client = entry["clientConfig"]
+    namespaces, objects = entry.get("namespaceSelector") or {}, entry.get("objectSelector") or {}
+    return Entry(
+        name=entry["name"],
+        namespaces=selector(namespaces),
+        objects=selector(objects),
+        has_ca=bool(client.get("caBundle") or client.get("url")),
+        disabled=DEACTIVATED in (namespaces.get("matchLabels") or {}),
+    )
+
+
+def selector(item: dict[str, t.Any]) -> Selector:
+    equal = [Requirement(key, Operator.IN, frozenset({value})) for key, value in (item.get("matchLabels") or {}).items()]
+    expressions = item.get("matchExpressions") or []
+    return Selector((*equal, *(Requirement(e["key"], Operator(e["operator"]), frozenset(e.get("values") or ())) for e in expressions)))

@@ -1,0 +1,112 @@
+# SPDX-FileCopyrightText: 2026 The meshops.istio authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""How a namespace asks for injection, and the one patch that moves it. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision import REVISION
+
+INJECTION = "istio-injection"
+PRIOR = "meshops.io/prior-injection"
+
+
+@dataclass(frozen=True, slots=True)
+class Asks:
+    """The two labels by which a namespace asks for a sidecar; None is absent, which is not the same as empty."""
+
+    injection: str | None = None
+    revision: str | None = None
+
+    @classmethod
+    def of(cls, labels: Mapping[str, str]) -> Asks:
+        return cls(labels.get(INJECTION), labels.get(REVISION))
+
+    def labels(self) -> dict[str, str | None]:
+        return {INJECTION: self.injection, REVISION: self.revision}
+
+    def text(self) -> str:
+        """As a person writes labels: ``istio.io/rev=1-30-3``, or ``-`` for none."""
+        return ",".join(f"{key}={value}" for key, value in self.labels().items() if value is not None) or "-"
+
+
+@dataclass(frozen=True, slots=True)
+class Namespace:
+    name: str
+    uid: str
+    version: str
+    labels: Mapping[str, str]
+    prior: Asks | None
+    deleting: bool = False
+
+    @property
+    def asks(self) -> Asks:
+        return Asks.of(self.labels)
+
+    def asking(self, asks: Asks) -> Namespace:
+        """The same namespace with other injection labels."""
+        rest = {key: value for key, value in self.labels.items() if key not in (INJECTION, REVISION)}
+        return replace(self, labels=rest | {key: value for key, value in asks.labels().items() if value is not None})
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One namespace's change from what it asks now to something else, with what it needs to come back."""
+
+    namespace: Namespace
+    then: Asks
+    prior: Asks | None
+    """What the annotation holds afterwards; None removes it."""
+
+    @property
+    def needed(self) -> bool:
+        return self.namespace.asks != self.then or self.namespace.prior != self.prior
+
+    def patch(self) -> dict[str, object]:
+        """Labels and their prior values in one patch, so that there is no instant with one but not the other.
+
+        The uid and the version make it fail with 409 where the namespace was recreated or changed since it was read.
+        """
+        return {
+            "metadata": {
+                "uid": self.namespace.uid,
+                "resourceVersion": self.namespace.version,
+                "labels": self.then.labels(),
+                "annotations": {PRIOR: _written(self.prior) if self.prior else None},
+            }
+        }
+
+
+def move_to(namespace: Namespace, revision: str) -> Move:
+    """``istio-injection`` goes, since it beats ``istio.io/rev`` (Istio, injection webhook's selectors, 1.10 to 1.30).
+
+    A prior that is already recorded is kept: a second step must not overwrite the way back. A namespace that asks for
+    the revision already, by nobody's doing of ours, is left alone.
+    """
+    then = Asks(revision=revision)
+    prior = namespace.prior or (namespace.asks if namespace.asks != then else None)
+    return Move(namespace, then, prior)
+
+
+def restore(namespace: Namespace) -> Move:
+    """Back to exactly what was recorded; without a record nothing changes."""
+    return Move(namespace, namespace.prior or namespace.asks, None)
+
+
+def _written(asks: Asks) -> str:
+    return json.dumps(asks.labels(), sort_keys=True)
+
+
+def read_prior(recorded: str | None) -> Asks | None:
+    """The prior labels in an annotation; None for what is absent or not ours to understand."""
+    try:
+        labels = json.loads(recorded) if recorded else None
+    except ValueError:
+        return None
+    if not isinstance(labels, dict) or not set(labels) <= {INJECTION, REVISION}:
+        return None
+    return Asks.of({key: value for key, value in labels.items() if isinstance(value, str)})

@@ -1,0 +1,26 @@
+# SPDX-FileCopyrightText: 2026 The meshops.istio authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""How far a wait is: the answer of a pure step, which a driver with clock and watch asks again and again. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.errors import MeshError
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    done: int
+    total: int
+    waiting: tuple[str, ...] = ()
+    """What is being waited for, as a person says it: ``deploy/api in pay: 1 of 2 pods``."""
+    fatal: MeshError | None = None
+    """Ends the wait at once."""
+    failing: MeshError | None = None
+    """Ends the wait unless it goes away within the grace time: a crash loop, a quota, no node yet."""
+
+    @property
+    def finished(self) -> bool:
+        return self.done >= self.total

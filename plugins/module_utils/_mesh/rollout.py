@@ -1,0 +1,86 @@
+# SPDX-FileCopyrightText: 2026 The meshops.istio authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""When a Deployment is really rolled out, and when a control plane is really there. Pure.
+
+Source: Kubernetes documentation, "Deployment status"; kubectl's own ``rollout status`` counts the same fields
+(k8s.io/kubectl pkg/polymorphichelpers/rollout_status.go).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.errors import MeshError
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.injection import Injector
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.progress import Progress
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.workloads import Pod, Workload
+
+_FATAL = frozenset({"InvalidImageName", "ErrImageNeverPull"})
+_IMAGE = frozenset({"ImagePullBackOff", "ErrImagePull"})
+_REFUSED = ("denied the request", "failed calling webhook", "violates PodSecurity")
+
+
+def rolled_out(workload: Workload) -> bool:
+    """All wanted pods are of the newest template, none of an older one is left, and they are available."""
+    seen = workload.observed >= workload.generation
+    return seen and workload.updated >= workload.replicas and workload.total <= workload.updated and workload.available >= workload.updated
+
+
+def rollout(workload: Workload, pods: Iterable[Pod]) -> Progress:
+    """How far one workload's rollout is."""
+    if rolled_out(workload):
+        return Progress(1, 1)
+    there = [pod for pod in pods if not pod.deleting and not pod.finished]
+    at = f"{workload.short} in {workload.namespace}"
+    line = f"{at}: {min(workload.updated, workload.available)} of {workload.replicas} pods"
+    stuck = next((pod for pod in there if pod.waiting), None)
+    reason = workload.failure or (f"pod {stuck.name}: {stuck.waiting}" if stuck else "")
+    if not reason:
+        return Progress(0, 1, (line,))
+    problem = MeshError(
+        f"{at} does not roll out.",
+        where=f"namespace {workload.namespace}",
+        why=reason,
+        do=f"kubectl -n {workload.namespace} describe {workload.short}",
+    )
+    waiting = (f"{line} ({reason.split(':')[0] if workload.failure else stuck.waiting if stuck else ''})",)
+    if (stuck and stuck.waiting in _FATAL) or any(words in workload.failure for words in _REFUSED):
+        return Progress(0, 1, waiting, fatal=problem)
+    return Progress(0, 1, waiting, failing=problem)
+
+
+def together(parts: Sequence[Progress]) -> Progress:
+    """Several waits as one; the first thing that fails is the one that is told."""
+    return Progress(
+        done=sum(part.done for part in parts),
+        total=sum(part.total for part in parts),
+        waiting=tuple(line for part in parts for line in part.waiting),
+        fatal=next((part.fatal for part in parts if part.fatal), None),
+        failing=next((part.failing for part in parts if part.failing), None),
+    )
+
+
+def control_plane_ready(
+    revision: str, deployment: Workload | None, pods: Iterable[Pod], injectors: Iterable[Injector], endpoints: int
+) -> Progress:
+    """Rolled out, endpoints ready, and a caBundle in every webhook entry: only then is no pod refused.
+
+    An entry without a caBundle and failurePolicy Fail refuses every pod that it matches. An image that cannot be pulled
+    ends this wait at once: unlike a workload's, it is the one that was just asked for.
+    """
+    if deployment is None:
+        return Progress(0, 3, (f"Deployment of {revision}: not there yet",))
+    parts = [_strict(rollout(deployment, pods))]
+    parts.append(Progress(int(endpoints > 0), 1, () if endpoints else ("no ready endpoint of its Service",)))
+    mine = [injector for injector in injectors if injector.revision == revision]
+    without = [f"{i.name}: {entry.name} has no caBundle" for i in mine for entry in i.entries if not entry.has_ca]
+    parts.append(Progress(int(bool(mine) and not without), 1, tuple(without) if mine else ("no MutatingWebhookConfiguration of it",)))
+    return together(parts)
+
+
+def _strict(progress: Progress) -> Progress:
+    failing = progress.failing
+    if failing and any(reason in failing.why for reason in _IMAGE):
+        return Progress(progress.done, progress.total, progress.waiting, fatal=failing)
+    return progress

@@ -1,0 +1,92 @@
+# SPDX-FileCopyrightText: 2026 The meshops.istio authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Label selectors with full Kubernetes semantics. Pure.
+
+Source: Kubernetes documentation, "Labels and Selectors"; ``NotIn`` and ``!=`` also match objects without the key
+(k8s.io/apimachinery pkg/labels/selector.go, ``Requirement.Matches``).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.errors import MeshError
+
+
+class Operator(StrEnum):
+    IN = "In"
+    NOT_IN = "NotIn"
+    EXISTS = "Exists"
+    DOES_NOT_EXIST = "DoesNotExist"
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    key: str
+    operator: Operator
+    values: frozenset[str] = frozenset()
+
+    def matches(self, labels: Mapping[str, str]) -> bool:
+        match self.operator:
+            case Operator.IN:
+                return labels.get(self.key) in self.values
+            case Operator.NOT_IN:
+                return self.key not in labels or labels[self.key] not in self.values
+            case Operator.EXISTS:
+                return self.key in labels
+            case Operator.DOES_NOT_EXIST:
+                return self.key not in labels
+
+
+@dataclass(frozen=True, slots=True)
+class Selector:
+    """All requirements must hold; none at all matches everything."""
+
+    requirements: tuple[Requirement, ...] = ()
+
+    def matches(self, labels: Mapping[str, str]) -> bool:
+        return all(requirement.matches(labels) for requirement in self.requirements)
+
+
+_PART = re.compile(
+    r"""\s*(?:
+    (?P<absent>!)\s*(?P<absent_key>[\w./-]+)
+  | (?P<set_key>[\w./-]+)\s+(?P<set_operator>in|notin)\s*\((?P<set>[^()]*)\)
+  | (?P<key>[\w./-]+)\s*(?P<operator>==|=|!=)\s*(?P<value>[\w.-]*)
+  | (?P<present_key>[\w./-]+)
+  )\s*(?:,|$)""",
+    re.VERBOSE,
+)
+
+
+def parse(text: str) -> Selector:
+    """A selector as ``kubectl -l`` takes it: ``team=pay,env in (test, prod),!legacy``. Raises MeshError for anything else."""
+    requirements: list[Requirement] = []
+    position = 0
+    while position < len(text):
+        part = _PART.match(text, position)
+        if part is None or part.end() == position:
+            raise MeshError(
+                f'"{text}" is not a label selector.',
+                where=f'at "{text[position:]}"',
+                do="write it as for kubectl -l, for example team=pay,env in (test, prod)",
+            )
+        requirements.append(_requirement(part))
+        position = part.end()
+    return Selector(tuple(requirements))
+
+
+def _requirement(part: re.Match[str]) -> Requirement:
+    if part["absent"]:
+        return Requirement(part["absent_key"], Operator.DOES_NOT_EXIST)
+    if part["set_key"]:
+        values = frozenset(value.strip() for value in part["set"].split(","))
+        return Requirement(part["set_key"], Operator.IN if part["set_operator"] == "in" else Operator.NOT_IN, values)
+    if part["operator"]:
+        operator = Operator.NOT_IN if part["operator"] == "!=" else Operator.IN
+        return Requirement(part["key"], operator, frozenset({part["value"]}))
+    return Requirement(part["present_key"], Operator.EXISTS)

@@ -1,0 +1,108 @@
+# SPDX-FileCopyrightText: 2026 The meshops.istio authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""All that was read of a cluster at one time, and what it means. Pure."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.injection import INJECT, Decision, Entry, Injector, PodShape, decide
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.namespaces import INJECTION, Asks, Namespace
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision import REVISION
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.selectors import Operator, Requirement, Selector
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.workloads import Judged, Owner, Pod, Standing, Workload, judge
+
+
+@dataclass(frozen=True, slots=True)
+class ControlPlane:
+    """A revision's istiod, as its Deployment tells."""
+
+    revision: str
+    namespace: str
+    name: str
+    version: str | None
+    deployment: Workload
+
+    @property
+    def ready(self) -> bool:
+        return 0 < self.deployment.replicas <= self.deployment.available
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    control_planes: tuple[ControlPlane, ...]
+    injectors: tuple[Injector, ...]
+    namespaces: tuple[Namespace, ...]
+    workloads: tuple[Workload, ...]
+    pods: tuple[Pod, ...]
+
+    @cached_property
+    def namespace(self) -> Mapping[str, Namespace]:
+        return {namespace.name: namespace for namespace in self.namespaces}
+
+    @cached_property
+    def versions(self) -> Mapping[str, str | None]:
+        return {plane.revision: plane.version for plane in self.control_planes}
+
+    @cached_property
+    def _pods_of(self) -> Mapping[tuple[str, Owner], tuple[Pod, ...]]:
+        owned: dict[tuple[str, Owner], list[Pod]] = defaultdict(list)
+        for pod in self.pods:
+            if pod.owner:
+                owned[pod.namespace, pod.owner].append(pod)
+        return {key: tuple(pods) for key, pods in owned.items()}
+
+    def pods_of(self, workload: Workload) -> tuple[Pod, ...]:
+        return self._pods_of.get((workload.namespace, Owner(workload.kind, workload.name)), ())
+
+    def decide(self, namespace: str, pod: PodShape) -> Decision:
+        """What a new pod would get in a namespace."""
+        return decide(pod, namespace, self.namespace[namespace].labels, self.injectors, self.versions)
+
+    def gets(self, namespace: str) -> Decision:
+        """What a plain pod would get in a namespace."""
+        return self.decide(namespace, PodShape())
+
+    @cached_property
+    def judged(self) -> tuple[Judged, ...]:
+        """Every workload that has something to do with the mesh or could have, with its standing."""
+        return tuple(self._judge(workload) for workload in self.workloads if workload.namespace in self.namespace)
+
+    def _judge(self, workload: Workload) -> Judged:
+        decision = self.decide(workload.namespace, workload.template)
+        return judge(workload, self.pods_of(workload), decision, self.versions.get(decision.revision or ""))
+
+    def standing(self, *standings: Standing, namespaces: Iterable[str] | None = None) -> tuple[Judged, ...]:
+        names = None if namespaces is None else set(namespaces)
+        return tuple(j for j in self.judged if j.standing in standings and (names is None or j.workload.namespace in names))
+
+    def injected_by(self, revision: str) -> tuple[str, ...]:
+        """Namespaces whose plain pods get this revision now, by whatever name they ask for it."""
+        return tuple(n.name for n in self.namespaces if self.gets(n.name).revision == revision)
+
+    def asking(self, asks: Callable[[Namespace], Asks | None]) -> Snapshot:
+        """The same cluster with other labels on some namespaces: the start of every prediction."""
+        changed = ((namespace, asks(namespace)) for namespace in self.namespaces)
+        return replace(self, namespaces=tuple(n if then is None else n.asking(then) for n, then in changed))
+
+    def with_revision(self, revision: str, version: str | None) -> Snapshot:
+        """The same cluster as if a control plane of that revision stood there already."""
+        if any(injector.revision == revision and not injector.tag for injector in self.injectors):
+            return self
+        plane = ControlPlane(revision, "", f"istiod-{revision}", version, Workload("Deployment", "", f"istiod-{revision}", "", PodShape()))
+        return replace(self, injectors=(*self.injectors, expected_injector(revision)), control_planes=(*self.control_planes, plane))
+
+
+def expected_injector(revision: str) -> Injector:
+    """What a revisioned istiod of 1.10 to 1.30 brings: two entries, by namespace label and by pod label."""
+
+    not_refused = Requirement(INJECT, Operator.NOT_IN, frozenset({"false"}))
+    asks = Requirement(REVISION, Operator.IN, frozenset({revision}))
+    no_injection, no_revision = Requirement(INJECTION, Operator.DOES_NOT_EXIST), Requirement(REVISION, Operator.DOES_NOT_EXIST)
+    by_namespace = Entry("rev.namespace.sidecar-injector.istio.io", Selector((asks, no_injection)), Selector((not_refused,)), True)
+    by_pod = Entry("rev.object.sidecar-injector.istio.io", Selector((no_revision, no_injection)), Selector((not_refused, asks)), True)
+    return Injector(f"istio-sidecar-injector-{revision}", revision, None, (by_namespace, by_pod))

@@ -1,0 +1,109 @@
+#!/usr/bin/python
+# SPDX-FileCopyrightText: 2026 The meshops.istio authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: control_plane
+short_description: A revisioned Istio control plane, present or absent
+version_added: "0.1.0"
+description:
+  - Installs istiod of a revision beside the running one as a Helm release C(istiod-REVISION), and waits until it can inject.
+  - It can when its Deployment is rolled out, its Service has endpoints and each webhook entry has a caBundle.
+author: [The meshops.istio authors (@meshops)]
+extends_documentation_fragment:
+  - meshops.istio.auth
+  - meshops.istio.attributes
+  - meshops.istio.attributes.writes
+options:
+  state:
+    description: Whether it is there. V(absent) refuses while anything needs the revision.
+    type: str
+    choices: [present, absent]
+    default: present
+  provider:
+    description: What installs it.
+    type: str
+    choices: [helm]
+    default: helm
+  revision:
+    description: The control plane's name.
+    type: str
+    required: true
+  version:
+    description: The Istio version: the image tag.
+    type: str
+  chart:
+    description: The istiod chart, as a path or a name that helm takes; needed for O(state=present).
+    type: str
+  values:
+    description: Values for the chart.
+    type: dict
+    default: {}
+  helm:
+    description: The helm binary, by name or path.
+    type: str
+    default: helm
+  istio_namespace:
+    description: The namespace of the control planes.
+    type: str
+    default: istio-system
+  wait_timeout:
+    description: Seconds to wait at most.
+    type: int
+    default: 600
+"""
+
+EXAMPLES = r"""
+---
+- name: Install 1.30.3 beside the running control plane
+  meshops.istio.control_plane:
+    kubeconfig: ~/.kube/eu-1
+    revision: 1-30-3
+    version: 1.30.3
+    chart: istio/istiod
+"""
+
+RETURN = r"""
+---
+msg:
+  description: What was found or done, in one sentence.
+  returned: always
+  type: str
+predicted:
+  description: Whether the answer was computed from a snapshot and the plan, as in check mode, and not answered by the cluster.
+  returned: success
+  type: bool
+error:
+  description: Why it could not be done.
+  returned: failure
+  type: dict
+  contains:
+    kind:
+      description: The kind of error.
+      type: str
+    reason:
+      description: The cause.
+      type: str
+    hint:
+      description: What to do.
+      type: str
+revision:
+  description: The revision.
+  returned: success
+  type: str
+"""
+
+from ansible_collections.meshops.istio.plugins.module_utils._runtime.run import run_module
+from ansible_collections.meshops.istio.plugins.module_utils._verbs.control_plane import VERB
+
+
+def main() -> None:
+    run_module(VERB)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,90 @@
+#!/usr/bin/python
+# SPDX-FileCopyrightText: 2026 The meshops.istio authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: namespace_injection
+short_description: Move namespaces to a revision, or back
+version_added: "0.1.0"
+description:
+  - One patch per namespace removes the one label, sets the other and writes the prior labels into an annotation.
+  - O(state=restored) gives back exactly those and removes the annotation.
+author: [The meshops.istio authors (@meshops)]
+extends_documentation_fragment:
+  - meshops.istio.auth
+  - meshops.istio.attributes
+  - meshops.istio.attributes.writes
+options:
+  state:
+    description: Moved, or as before.
+    type: str
+    choices: [present, restored]
+    default: present
+  namespaces:
+    description: The namespaces; for O(state=restored) default is all that have recorded labels.
+    type: list
+    elements: str
+  revision:
+    description: The revision to move to; for O(state=present).
+    type: str
+"""
+
+EXAMPLES = r"""
+---
+- name: Move two namespaces
+  meshops.istio.namespace_injection:
+    kubeconfig: ~/.kube/eu-1
+    namespaces: [cart, checkout]
+    revision: 1-30-3
+
+- name: Give all moved namespaces their labels back
+  meshops.istio.namespace_injection:
+    kubeconfig: ~/.kube/eu-1
+    state: restored
+"""
+
+RETURN = r"""
+---
+msg:
+  description: What was found or done, in one sentence.
+  returned: always
+  type: str
+predicted:
+  description: Whether the answer was computed from a snapshot and the plan, as in check mode, and not answered by the cluster.
+  returned: success
+  type: bool
+error:
+  description: Why it could not be done.
+  returned: failure
+  type: dict
+  contains:
+    kind:
+      description: The kind of error.
+      type: str
+    reason:
+      description: The cause.
+      type: str
+    hint:
+      description: What to do.
+      type: str
+namespaces:
+  description: The namespaces that it concerns.
+  returned: success
+  type: list
+  elements: str
+"""
+
+from ansible_collections.meshops.istio.plugins.module_utils._runtime.run import run_module
+from ansible_collections.meshops.istio.plugins.module_utils._verbs.namespace_injection import VERB
+
+
+def main() -> None:
+    run_module(VERB)
+
+
+if __name__ == "__main__":
+    main()

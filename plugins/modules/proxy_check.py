@@ -1,0 +1,86 @@
+#!/usr/bin/python
+# SPDX-FileCopyrightText: 2026 The meshops.istio authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: proxy_check
+short_description: Prove that workloads run the wanted proxies
+version_added: "0.1.0"
+description:
+  - Waits until every pod is Ready with a ready sidecar, container or native, of the wanted revision and version.
+author: [The meshops.istio authors (@meshops)]
+extends_documentation_fragment:
+  - meshops.istio.auth
+  - meshops.istio.attributes
+  - meshops.istio.attributes.reads
+options:
+  namespaces:
+    description: The namespaces.
+    type: list
+    elements: str
+    required: true
+  revision:
+    description: The wanted revision; default is what a new pod would get.
+    type: str
+  version:
+    description: The wanted Istio version.
+    type: str
+  wait_timeout:
+    description: Seconds to wait at most.
+    type: int
+    default: 600
+"""
+
+EXAMPLES = r"""
+---
+- name: Prove a move
+  meshops.istio.proxy_check:
+    kubeconfig: ~/.kube/eu-1
+    namespaces: [cart, checkout]
+    revision: 1-30-3
+"""
+
+RETURN = r"""
+---
+msg:
+  description: What was found or done, in one sentence.
+  returned: always
+  type: str
+predicted:
+  description: Whether the answer was computed from a snapshot and the plan, as in check mode, and not answered by the cluster.
+  returned: success
+  type: bool
+error:
+  description: Why it could not be done.
+  returned: failure
+  type: dict
+  contains:
+    kind:
+      description: The kind of error.
+      type: str
+    reason:
+      description: The cause.
+      type: str
+    hint:
+      description: What to do.
+      type: str
+workloads:
+  description: How many workloads were proved.
+  returned: success
+  type: int
+"""
+
+from ansible_collections.meshops.istio.plugins.module_utils._runtime.run import run_module
+from ansible_collections.meshops.istio.plugins.module_utils._verbs.proxy_check import VERB
+
+
+def main() -> None:
+    run_module(VERB)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,122 @@
+#!/usr/bin/python
+# SPDX-FileCopyrightText: 2026 The meshops.istio authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: upgrade_plan
+short_description: Tell what an upgrade would move and restart, and what stands in its way
+version_added: "0.1.0"
+description:
+  - Computes the upgrade from one snapshot of the cluster, and fails where something stands in its way.
+  - Nothing is written.
+author: [The meshops.istio authors (@meshops)]
+extends_documentation_fragment:
+  - meshops.istio.auth
+  - meshops.istio.attributes
+  - meshops.istio.attributes.reads
+options:
+  revision:
+    description: The revision to move to.
+    type: str
+    required: true
+  version:
+    description: The Istio version that the revision is expected to run.
+    type: str
+  from_revision:
+    description: The old revision; needed only where there are several.
+    type: str
+  waves:
+    description:
+      - Waves in their order, each a list of namespaces or a label selector.
+      - Default is one wave with all that the old control plane injects.
+    type: list
+    elements: raw
+    default: []
+  exclude:
+    description: Namespaces that stay as they are.
+    type: list
+    elements: str
+    default: []
+  istio_namespace:
+    description: The namespace of the control planes.
+    type: str
+    default: istio-system
+  chart:
+    description: The istiod chart; where given, it and helm are checked.
+    type: str
+  helm:
+    description: The helm binary, by name or path.
+    type: str
+    default: helm
+"""
+
+EXAMPLES = r"""
+---
+- name: Plan an upgrade in two waves
+  meshops.istio.upgrade_plan:
+    kubeconfig: ~/.kube/eu-1
+    revision: 1-30-3
+    waves:
+      - [cart]
+      - team=pay
+"""
+
+RETURN = r"""
+---
+msg:
+  description: What was found or done, in one sentence.
+  returned: always
+  type: str
+predicted:
+  description: Whether the answer was computed from a snapshot and the plan, as in check mode, and not answered by the cluster.
+  returned: success
+  type: bool
+error:
+  description: Why it could not be done.
+  returned: failure
+  type: dict
+  contains:
+    kind:
+      description: The kind of error.
+      type: str
+    reason:
+      description: The cause.
+      type: str
+    hint:
+      description: What to do.
+      type: str
+from_revision:
+  description: The old revision.
+  returned: success
+  type: str
+waves:
+  description: The namespaces of each wave.
+  returned: success
+  type: list
+  elements: list
+moves:
+  description: Namespaces whose labels would change, before and after.
+  returned: success
+  type: list
+  elements: dict
+restarts:
+  description: Workloads that would restart.
+  returned: success
+  type: list
+  elements: str
+"""
+
+from ansible_collections.meshops.istio.plugins.module_utils._runtime.run import run_module
+from ansible_collections.meshops.istio.plugins.module_utils._verbs.upgrade_plan import VERB
+
+
+def main() -> None:
+    run_module(VERB)
+
+
+if __name__ == "__main__":
+    main()

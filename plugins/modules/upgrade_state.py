@@ -1,0 +1,98 @@
+#!/usr/bin/python
+# SPDX-FileCopyrightText: 2026 The meshops.istio authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: upgrade_state
+short_description: Keep the upgrade's record in the cluster
+version_added: "0.1.0"
+description:
+  - The record says what was begun, how far it is and where a run that was killed goes on.
+  - It is the ConfigMap C(meshops-upgrade) in the Istio namespace.
+author: [The meshops.istio authors (@meshops)]
+extends_documentation_fragment:
+  - meshops.istio.auth
+  - meshops.istio.attributes
+  - meshops.istio.attributes.writes
+options:
+  state:
+    description: What has happened; V(read) only reads.
+    type: str
+    choices: [started, advanced, finished, rolled_back, read]
+    default: read
+  revision:
+    description: The revision to move to; for O(state=started).
+    type: str
+  from_revision:
+    description: The old revision.
+    type: str
+  waves:
+    description: The namespaces of each wave; for O(state=started).
+    type: list
+    elements: list
+  wave:
+    description: Which wave is done, counted from 0; for O(state=advanced).
+    type: int
+  istio_namespace:
+    description: The namespace of the control planes.
+    type: str
+    default: istio-system
+"""
+
+EXAMPLES = r"""
+---
+- name: See what is still to be done
+  meshops.istio.upgrade_state:
+    kubeconfig: ~/.kube/eu-1
+  register: upgrade
+"""
+
+RETURN = r"""
+---
+msg:
+  description: What was found or done, in one sentence.
+  returned: always
+  type: str
+predicted:
+  description: Whether the answer was computed from a snapshot and the plan, as in check mode, and not answered by the cluster.
+  returned: success
+  type: bool
+error:
+  description: Why it could not be done.
+  returned: failure
+  type: dict
+  contains:
+    kind:
+      description: The kind of error.
+      type: str
+    reason:
+      description: The cause.
+      type: str
+    hint:
+      description: What to do.
+      type: str
+record:
+  description: The record, or null.
+  returned: success
+  type: dict
+pending:
+  description: Waves still to be done.
+  returned: success
+  type: list
+  elements: dict
+"""
+
+from ansible_collections.meshops.istio.plugins.module_utils._runtime.run import run_module
+from ansible_collections.meshops.istio.plugins.module_utils._verbs.upgrade_state import VERB
+
+
+def main() -> None:
+    run_module(VERB)
+
+
+if __name__ == "__main__":
+    main()

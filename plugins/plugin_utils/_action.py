@@ -1,0 +1,54 @@
+# SPDX-FileCopyrightText: 2026 The meshops.istio authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Runs a verb in the controller's own process: 20 to 30 ms a task instead of half a second, and lines while it waits."""
+
+from __future__ import annotations
+
+import os
+import typing as t
+
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+from ansible_collections.meshops.istio.plugins.module_utils._runtime.options import argument_spec
+from ansible_collections.meshops.istio.plugins.module_utils._runtime.run import perform
+from ansible_collections.meshops.istio.plugins.module_utils._verbs.verb import Verb
+
+display = Display()
+
+
+class VerbAction(ActionBase):
+    """An action that is a verb. A host here is a cluster, so the connection to it is of no matter."""
+
+    verb: Verb[t.Any]
+    _supports_check_mode = True
+    _supports_diff = True
+    _supports_async = True
+    _requires_connection = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        result: dict[str, t.Any] = super().run(tmp, task_vars)
+        if self._task.async_val or self._delegated():
+            return {**result, **self._execute_module(task_vars=task_vars, wrap_async=bool(self._task.async_val))}
+        if self._task.become:
+            display.warning("become has no effect here: the API server decides by the credentials of the kubeconfig.")
+        self._environment()
+        _checked, params = self.validate_argument_spec(argument_spec=argument_spec(self.verb))
+        name = (task_vars or {}).get("inventory_hostname", "localhost")
+
+        def say(text: str) -> None:
+            for line in text.split("\n"):
+                display.display(f"[{name}] {line}" if text.count("\n") == 0 else line)
+
+        return {**result, **perform(self.verb, params, check_mode=self._task.check_mode, say=say)}
+
+    def _delegated(self) -> bool:
+        """Only a host that the task was delegated to on purpose is another machine."""
+        to = self._task.delegate_to
+        return bool(to) and to not in ("localhost", "127.0.0.1", "::1") and self._connection.transport != "local"
+
+    def _environment(self) -> None:
+        """The play's ``environment:`` does not reach an action by itself; exec credential plugins and K8S_AUTH_* need it."""
+        play: dict[str, str] = {}
+        self._compute_environment_string(play)
+        os.environ.update({key: str(value) for key, value in play.items()})

@@ -1,0 +1,64 @@
+# SPDX-FileCopyrightText: 2026 The meshops.istio authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What every test on the lab shares: one cluster with two standing control planes, and namespaces of one's own."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import secrets
+import typing as t
+from collections.abc import Callable, Iterator, Mapping
+
+import pytest
+
+from tests.lab import mesh, samples
+from tests.lab.api import ApiProblem, Json
+from tests.lab.cluster import Cluster
+
+REVISION, REVISION_VERSION = "1-30-3", "1.30.3"
+
+Namespaces = Callable[..., str]
+
+
+@pytest.fixture(scope="session")
+def lab() -> Iterator[Cluster]:
+    """One cluster for the whole run; it goes with this process, however that ends."""
+    cluster = Cluster(f"test-{os.getpid()}")
+    cluster.start(owned=True)
+    try:
+        mesh.install_base(cluster)
+        mesh.install_istiod(cluster)
+        mesh.install_istiod(cluster, revision=REVISION, version=REVISION_VERSION)
+        mesh.wait_ready(cluster)
+        mesh.wait_ready(cluster, REVISION)
+        yield cluster
+    finally:
+        cluster.stop()
+
+
+@pytest.fixture
+def namespaces(lab: Cluster) -> Iterator[Namespaces]:
+    """Makes namespaces with names that no other test has; they are removed after the test, without waiting for it."""
+    made: list[str] = []
+    numbers = itertools.count(1)
+    prefix = f"t{secrets.token_hex(3)}"
+
+    def make(labels: Mapping[str, str] | None = None, deployments: t.Iterable[Json] = (), *, wait: bool = True) -> str:
+        name = f"{prefix}-{next(numbers)}"
+        lab.api.post("/api/v1/namespaces", samples.namespace(name, labels))
+        made.append(name)
+        for one in deployments:
+            lab.api.post(f"/apis/apps/v1/namespaces/{name}/deployments", one)
+        if wait:
+            account = f"/api/v1/namespaces/{name}/serviceaccounts"
+            lab.api.until(account, bool, timeout=30, what=f"the service account of {name}", fieldSelector="metadata.name=default")
+            samples.wait_ready(lab.api, [name])
+        return name
+
+    yield make
+    for name in made:
+        with contextlib.suppress(ApiProblem):
+            lab.api.delete(f"/api/v1/namespaces/{name}", propagationPolicy="Background")

@@ -1,0 +1,83 @@
+# SPDX-FileCopyrightText: 2026 The meshops.istio authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Workloads to look at: namespaces and Deployments as a small company might have them. The tests and the demo use the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from .api import Api, ApiProblem, Json
+from .mesh import rolled_out
+from .stages import FAULT
+
+INJECTED = {"istio-injection": "enabled"}
+NAMES = ("shop", "pay", "search", "mail", "stock", "web")
+APPS = ("api", "worker", "cache", "front", "jobs", "gateway", "audit", "sync")
+
+
+def namespace(name: str, labels: Mapping[str, str] | None = None) -> Json:
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": dict(labels or {})}}
+
+
+def deployment(
+    name: str,
+    replicas: int = 1,
+    *,
+    labels: Mapping[str, str] | None = None,
+    annotations: Mapping[str, str] | None = None,
+    fault: str | None = None,
+) -> Json:
+    """``labels`` and ``annotations`` are those of its pods; ``fault`` is one of ``stages.FAULTS``."""
+    selector = {"app": name}
+    notes = dict(annotations or {}) | ({FAULT: fault} if fault else {})
+    template = {
+        "metadata": {"labels": selector | dict(labels or {}), "annotations": notes},
+        "spec": {"containers": [{"name": "app", "image": f"registry.example.com/{name}:1.0"}], "terminationGracePeriodSeconds": 1},
+    }
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": name, "labels": selector},
+        "spec": {"replicas": replicas, "selector": {"matchLabels": selector}, "template": template},
+    }
+
+
+def create(api: Api, namespaces: int = 6, deployments: int = 24, labels: Mapping[str, str] | None = None) -> tuple[str, ...]:
+    """So many namespaces that ask for injection, the Deployments spread over them, each of 1 or 2 replicas. Returns their names.
+
+    What is there already stays as it is: a second call completes a first that was interrupted.
+    """
+    asked = INJECTED if labels is None else labels
+    names = tuple(_name(number) for number in range(namespaces))
+    for name in names:
+        _post(api, "/api/v1/namespaces", namespace(name, asked))
+    for number in range(deployments):
+        where, app = names[number % namespaces], number // namespaces
+        name = APPS[app] if app < len(APPS) else f"app-{app}"
+        _post(api, f"/apis/apps/v1/namespaces/{where}/deployments", deployment(name, 1 + number % 2))
+    return names
+
+
+def wait_ready(api: Api, namespaces: Iterable[str], timeout: float = 120) -> None:
+    """Until every Deployment of these namespaces is rolled out."""
+    wanted = frozenset(namespaces)
+
+    def ready(found: Sequence[Json]) -> bool:
+        ours = [one for one in found if one["metadata"]["namespace"] in wanted]
+        return all(map(rolled_out, ours))
+
+    api.until("/apis/apps/v1/deployments", ready, timeout=timeout, what=f"the Deployments of {', '.join(sorted(wanted))}")
+
+
+def _name(number: int) -> str:
+    turn, index = divmod(number, len(NAMES))
+    return f"{NAMES[index]}-{turn + 1}" if turn else NAMES[index]
+
+
+def _post(api: Api, path: str, body: Json) -> None:
+    try:
+        api.post(path, body)
+    except ApiProblem as problem:
+        if problem.reason != "AlreadyExists":
+            raise

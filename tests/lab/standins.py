@@ -1,0 +1,152 @@
+# SPDX-FileCopyrightText: 2026 The meshops.istio authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Runs one stand-in process for each pod of a control plane: the pod is Ready exactly while its process answers."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+import sys
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+
+from .api import STRATEGIC, Api, ApiProblem, Json
+from .stages import CRASH, FAULT, IMAGE_PULL, ISTIOD, NEVER_READY, SLOW_SECONDS, SLOW_START
+
+AGAIN = 0.5  # seconds between the death of a process and the next
+
+
+class StandIns:
+    """Follows the pods of all control planes and keeps their processes."""
+
+    def __init__(self, api: Api, kubeconfig: Path) -> None:
+        self._api, self._kubeconfig = api, kubeconfig
+        self._running: dict[str, StandIn] = {}
+        self._closed = False
+        self._lock = threading.Lock()
+        threading.Thread(target=self._follow, daemon=True).start()
+
+    def local_port(self, address: str, port: int) -> int | None:
+        with self._lock:
+            return next((one.ports[port] for one in self._running.values() if one.address == address and port in one.ports), None)
+
+    def close(self) -> None:
+        with self._lock:
+            self._closed = True
+            running = list(self._running.values())
+        for one in running:
+            one.close()
+        for one in running:
+            one.join(3)
+
+    def _follow(self) -> None:
+        for event in self._api.watch("/api/v1/pods", labelSelector=f"app={ISTIOD}"):
+            pod: Json = event["object"]
+            uid = pod["metadata"]["uid"]
+            with self._lock:
+                if event["type"] == "DELETED" or "deletionTimestamp" in pod["metadata"]:
+                    if gone := self._running.pop(uid, None):
+                        gone.close()
+                elif uid not in self._running and _wants_process(pod) and not self._closed:
+                    self._running[uid] = StandIn(self._api, self._kubeconfig, pod)
+                    self._running[uid].start()
+
+
+class StandIn(threading.Thread):
+    """One pod's process, started again when it dies, until the pod goes."""
+
+    def __init__(self, api: Api, kubeconfig: Path, pod: Json) -> None:
+        super().__init__(daemon=True)
+        self._api, self._pod = api, pod
+        metadata = pod["metadata"]
+        self.address: str = pod["status"]["podIP"]
+        self.ports: dict[int, int] = {}
+        self._name = f"{metadata['namespace']}/{metadata['name']}"
+        self._status = f"/api/v1/namespaces/{metadata['namespace']}/pods/{metadata['name']}/status"
+        self._command = [sys.executable, "-m", "tests.lab.istiod", "--kubeconfig", str(kubeconfig)]
+        self._command += ["--namespace", metadata["namespace"], "--pod", metadata["name"]]
+        self._slow = _fault(pod) == SLOW_START
+        self._over = threading.Event()
+        self._process: subprocess.Popen[str] | None = None
+
+    def close(self) -> None:
+        self._over.set()
+        self.ports = {}
+        if self._process:
+            with contextlib.suppress(OSError):
+                self._process.terminate()
+
+    def run(self) -> None:
+        starts = 0
+        if self._slow:
+            self._over.wait(SLOW_SECONDS)
+        while not self._over.is_set():
+            self._once(starts)
+            starts += 1
+            self._over.wait(AGAIN)
+
+    def _once(self, restarts: int) -> None:
+        # The pipe to stdin is the process's lifeline: it ends when this process does, whatever happened.
+        process = subprocess.Popen(self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self._process = process
+        try:
+            line = process.stdout.readline() if process.stdout else ""
+            if line and not self._over.is_set():
+                self.ports = {int(port): int(local) for port, local in json.loads(line).items()}
+                self._report(ready=True, restarts=restarts)
+                self._until_it_ends(process)
+        except ValueError:
+            _say(f"{self._name}: the stand-in said something else than its ports: {line!r}")
+        finally:
+            self.ports = {}
+            process.terminate()
+            try:
+                process.wait(2)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        if not self._over.is_set():
+            _say(f"{self._name}: the stand-in ended with {process.returncode}, starting it again")
+            self._report(ready=False, restarts=restarts)
+
+    def _until_it_ends(self, process: subprocess.Popen[str]) -> None:
+        for _ignored in process.stdout or ():  # a full pipe would block it
+            pass
+        while not self._over.is_set() and process.poll() is None:
+            self._over.wait(0.1)
+
+    def _report(self, *, ready: bool, restarts: int) -> None:
+        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        condition = {"status": str(ready), "lastTransitionTime": now, "reason": "" if ready else "ContainersNotReady"}
+        state = {"running": {"startedAt": now}} if ready else {"waiting": {"reason": "CrashLoopBackOff"}}
+        common = {"imageID": "", "ready": ready, "started": ready, "restartCount": restarts, "state": state}
+        containers = [{"name": one["name"], "image": one["image"], **common} for one in self._pod["spec"]["containers"]]
+        conditions = [{"type": kind, **condition} for kind in ("ContainersReady", "Ready")]
+        # The uid: a StatefulSet's pod of the same name may be another one by now.
+        body = {"metadata": {"uid": self._pod["metadata"]["uid"]}, "status": {"conditions": conditions, "containerStatuses": containers}}
+        for _attempt in range(5):
+            try:
+                self._api.patch(self._status, body, STRATEGIC)
+                return
+            except ApiProblem as problem:
+                if problem.status in (404, 409):
+                    return
+                _say(f"{self._name}: could not report: {problem}")
+                self._over.wait(AGAIN)
+
+
+def _wants_process(pod: Json) -> bool:
+    status = pod.get("status", {})
+    return status.get("phase") == "Running" and "podIP" in status and _fault(pod) not in (IMAGE_PULL, CRASH, NEVER_READY)
+
+
+def _fault(pod: Json) -> str | None:
+    fault: str | None = (pod["metadata"].get("annotations") or {}).get(FAULT)
+    return fault
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
