@@ -34,7 +34,7 @@ options:
     type: str
     required: true
   version:
-    description: The Istio version: the image tag.
+    description: The Istio version, which is the image tag.
     type: str
   chart:
     description: The istiod chart, as a path or a name that helm takes; needed for O(state=present).
