@@ -18,43 +18,26 @@ extends_documentation_fragment:
   - meshops.istio.auth
   - meshops.istio.attributes
   - meshops.istio.attributes.writes
+  - meshops.istio.chart
+  - meshops.istio.istio_namespace
+  - meshops.istio.wait
 options:
   state:
-    description: Whether it is there. V(absent) refuses while anything needs the revision.
+    description:
+      - Whether it is there.
+      - V(absent) refuses while a namespace resolves to the revision or a pod runs its proxy, then deletes the release.
     type: str
     choices: [present, absent]
     default: present
-  provider:
-    description: What installs it.
-    type: str
-    choices: [helm]
-    default: helm
   revision:
-    description: The control plane's name.
+    description: The name of the control plane. The release of helm is C(istiod-REVISION).
     type: str
     required: true
   version:
-    description: The Istio version, which is the image tag.
+    description:
+      - The Istio version that is expected; a chart that renders another image tag is refused.
+      - It also picks the chart's version where O(chart) is a name and not a path.
     type: str
-  chart:
-    description: The istiod chart, as a path or a name that helm takes; needed for O(state=present).
-    type: str
-  values:
-    description: Values for the chart.
-    type: dict
-    default: {}
-  helm:
-    description: The helm binary, by name or path.
-    type: str
-    default: helm
-  istio_namespace:
-    description: The namespace of the control planes.
-    type: str
-    default: istio-system
-  wait_timeout:
-    description: Seconds to wait at most.
-    type: int
-    default: 600
 """
 
 EXAMPLES = r"""
@@ -93,6 +76,10 @@ error:
       type: str
 revision:
   description: The revision.
+  returned: success
+  type: str
+version:
+  description: The Istio version that the chart renders.
   returned: success
   type: str
 """

@@ -18,11 +18,8 @@ extends_documentation_fragment:
   - meshops.istio.auth
   - meshops.istio.attributes
   - meshops.istio.attributes.reads
+  - meshops.istio.istio_namespace
 options:
-  istio_namespace:
-    description: The namespace of the control planes.
-    type: str
-    default: istio-system
   report:
     description: Print the status table at once, besides returning it.
     type: bool
@@ -68,6 +65,10 @@ error:
     hint:
       description: What to do.
       type: str
+cluster_uid:
+  description: The UID of namespace C(kube-system), which tells this cluster from any other.
+  returned: success
+  type: str
 kubernetes:
   description: The API server's version.
   returned: success

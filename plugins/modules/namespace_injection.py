@@ -18,9 +18,12 @@ extends_documentation_fragment:
   - meshops.istio.auth
   - meshops.istio.attributes
   - meshops.istio.attributes.writes
+  - meshops.istio.istio_namespace
 options:
   state:
-    description: Moved, or as before.
+    description:
+      - V(present) moves the namespaces to O(revision).
+      - V(restored) gives back the labels that were there before, and removes the annotation. A namespace that was made anew is named and left alone.
     type: str
     choices: [present, restored]
     default: present
@@ -29,7 +32,7 @@ options:
     type: list
     elements: str
   revision:
-    description: The revision to move to; for O(state=present).
+    description: The revision to move to; needed for O(state=present). It is refused where no injector serves it.
     type: str
 """
 
@@ -73,6 +76,11 @@ error:
       type: str
 namespaces:
   description: The namespaces that it concerns.
+  returned: success
+  type: list
+  elements: str
+moved:
+  description: Those of them whose labels were changed.
   returned: success
   type: list
   elements: str

@@ -17,6 +17,7 @@ extends_documentation_fragment:
   - meshops.istio.auth
   - meshops.istio.attributes
   - meshops.istio.attributes.reads
+  - meshops.istio.wait
 options:
   namespaces:
     description: The namespaces.
@@ -27,12 +28,8 @@ options:
     description: The wanted revision; default is what a new pod would get.
     type: str
   version:
-    description: The wanted Istio version.
+    description: The wanted Istio version; default is that of the control plane that a new pod would get its sidecar from.
     type: str
-  wait_timeout:
-    description: Seconds to wait at most.
-    type: int
-    default: 600
 """
 
 EXAMPLES = r"""
@@ -69,9 +66,10 @@ error:
       description: What to do.
       type: str
 workloads:
-  description: How many workloads were proved.
+  description: The workloads that were proved, as C(NAMESPACE/KIND/NAME).
   returned: success
-  type: int
+  type: list
+  elements: str
 """
 
 from ansible_collections.meshops.istio.plugins.module_utils._runtime.run import run_module

@@ -18,13 +18,15 @@ extends_documentation_fragment:
   - meshops.istio.auth
   - meshops.istio.attributes
   - meshops.istio.attributes.reads
+  - meshops.istio.chart
+  - meshops.istio.istio_namespace
 options:
   revision:
     description: The revision to move to.
     type: str
     required: true
   version:
-    description: The Istio version that the revision is expected to run.
+    description: The Istio version that the revision is expected to run; default is what the chart renders.
     type: str
   from_revision:
     description: The old revision; needed only where there are several.
@@ -32,7 +34,7 @@ options:
   waves:
     description:
       - Waves in their order, each a list of namespaces or a label selector.
-      - Default is one wave with all that the old control plane injects.
+      - Default is one wave with all that the old control plane injects by its own name. Followers of a tag are moved only when named.
     type: list
     elements: raw
     default: []
@@ -41,17 +43,14 @@ options:
     type: list
     elements: str
     default: []
-  istio_namespace:
-    description: The namespace of the control planes.
-    type: str
-    default: istio-system
-  chart:
-    description: The istiod chart; where given, it and helm are checked.
-    type: str
-  helm:
-    description: The helm binary, by name or path.
-    type: str
-    default: helm
+  install:
+    description: Whether the control plane is to be installed too, so that chart, helm and the rights for it are checked.
+    type: bool
+    default: false
+  report:
+    description: Print the plan at once, besides returning it.
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""
@@ -89,6 +88,14 @@ error:
     hint:
       description: What to do.
       type: str
+cluster_uid:
+  description: The UID of namespace C(kube-system), which tells this cluster from any other.
+  returned: success
+  type: str
+version:
+  description: The Istio version of the new control plane, as far as it is known.
+  returned: success
+  type: str
 from_revision:
   description: The old revision.
   returned: success
@@ -104,7 +111,7 @@ moves:
   type: list
   elements: dict
 restarts:
-  description: Workloads that would restart.
+  description: Workloads that would restart, as C(NAMESPACE/KIND/NAME).
   returned: success
   type: list
   elements: str

@@ -18,29 +18,31 @@ extends_documentation_fragment:
   - meshops.istio.auth
   - meshops.istio.attributes
   - meshops.istio.attributes.writes
+  - meshops.istio.istio_namespace
 options:
   state:
-    description: What has happened; V(read) only reads.
+    description:
+      - What has happened. V(read) only reads.
+      - V(started) begins a record, or takes up the one that is there where it is about the same upgrade.
     type: str
-    choices: [started, advanced, finished, rolled_back, read]
+    choices: [started, advanced, finished, rolling_back, rolled_back, read]
     default: read
   revision:
-    description: The revision to move to; for O(state=started).
+    description: The revision to move to; needed for O(state=started).
+    type: str
+  version:
+    description: The Istio version of that revision.
     type: str
   from_revision:
     description: The old revision.
     type: str
   waves:
-    description: The namespaces of each wave; for O(state=started).
+    description: The namespaces of each wave; needed for O(state=started).
     type: list
     elements: list
   wave:
-    description: Which wave is done, counted from 0; for O(state=advanced).
+    description: Which wave is done, counted from 0; needed for O(state=advanced).
     type: int
-  istio_namespace:
-    description: The namespace of the control planes.
-    type: str
-    default: istio-system
 """
 
 EXAMPLES = r"""
@@ -80,10 +82,15 @@ record:
   returned: success
   type: dict
 pending:
-  description: Waves still to be done.
+  description: Waves still to be done, each with index, number, how many there are, and its namespaces.
   returned: success
   type: list
   elements: dict
+moved:
+  description: What a rollback would concern: namespaces of the record that are still the same ones, and all that have recorded labels.
+  returned: success
+  type: list
+  elements: str
 """
 
 from ansible_collections.meshops.istio.plugins.module_utils._runtime.run import run_module

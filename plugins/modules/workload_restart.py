@@ -18,6 +18,7 @@ extends_documentation_fragment:
   - meshops.istio.auth
   - meshops.istio.attributes
   - meshops.istio.attributes.writes
+  - meshops.istio.wait
 options:
   namespaces:
     description: The namespaces.
@@ -25,23 +26,19 @@ options:
     elements: str
     required: true
   revision:
-    description: The revision that the namespaces move to; check mode predicts with it.
+    description: The revision that the namespaces move to. Only check mode needs it, to predict what would be stale then.
     type: str
   version:
-    description: The Istio version of that revision; check mode predicts with it.
+    description: The Istio version of that revision. Only check mode needs it.
     type: str
   restored:
-    description: Whether the namespaces get their former labels back; check mode predicts with it.
+    description: Whether the namespaces get their former labels back. Only check mode needs it.
     type: bool
     default: false
   concurrency:
     description: How many Deployments roll at the same time.
     type: int
     default: 10
-  wait_timeout:
-    description: Seconds to wait at most.
-    type: int
-    default: 600
 """
 
 EXAMPLES = r"""
@@ -77,7 +74,7 @@ error:
       description: What to do.
       type: str
 restarted:
-  description: The workloads that were restarted.
+  description: The workloads that were restarted, as C(NAMESPACE/KIND/NAME).
   returned: success
   type: list
   elements: str

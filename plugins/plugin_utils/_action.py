@@ -10,6 +10,7 @@ import typing as t
 
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
+
 from ansible_collections.meshops.istio.plugins.module_utils._runtime.options import argument_spec
 from ansible_collections.meshops.istio.plugins.module_utils._runtime.run import perform
 from ansible_collections.meshops.istio.plugins.module_utils._verbs.verb import Verb

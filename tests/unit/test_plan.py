@@ -87,7 +87,18 @@ def test_two_old_control_planes_must_be_told_apart() -> None:
     assert plan(two, old="1-28-2").waves == (("pay",),)
 
 
-RECORD = Record(NEW, OLD, (("shop",), ("cart",)), {"shop": "uid-shop"}, Phase.RUNNING, 0, "2026-11-22 03:10 UTC", "ops@bastion")
+RECORD = Record(
+    id="0a1b2c3d",
+    revision=NEW,
+    version="1.30.3",
+    old=OLD,
+    waves=(("shop",), ("cart",)),
+    namespaces={"shop": "uid-shop", "cart": "uid-cart"},
+    phase=Phase.RUNNING,
+    wave=0,
+    started="2026-11-22 03:10 UTC",
+    by="ops@bastion",
+)
 MOVED = replace(
     mesh(
         tuple(replace(n.asking(Asks(revision=NEW)), prior=n.asks) for n in (SHOP, CART)),

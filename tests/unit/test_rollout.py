@@ -10,10 +10,11 @@ from dataclasses import dataclass, replace
 import pytest
 
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.injection import Entry
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.proof import faults
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.rollout import control_plane_ready, rollout
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.selectors import Selector
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.snapshot import expected_injector
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.workloads import Pod, Proxy, Standing, Workload, judge, proxy_faults
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.workloads import Pod, Proxy, Standing, Workload, judge
 from tests.unit.meshes import NEW, deployment, mesh, namespace, pod, proxy
 
 DONE = replace(deployment("web", "shop"), replicas=2, total=2, updated=2, available=2, generation=3, observed=3)
@@ -85,9 +86,9 @@ def test_a_proxy_where_none_would_come_is_orphaned() -> None:
 
 
 FAULTS = {
-    "no sidecar": pod(DONE, 0, None),
-    "sidecar of default, not of 1-30-3": pod(DONE, 0, proxy()),
-    "sidecar of version 1.30.2, not 1.30.3": pod(DONE, 0, proxy(NEW, "1.30.2")),
+    "no sidecar, not one of 1-30-3": pod(DONE, 0, None),
+    "the sidecar of default, not of 1-30-3": pod(DONE, 0, proxy()),
+    "the sidecar has version 1.30.2, not 1.30.3": pod(DONE, 0, proxy(NEW, "1.30.2")),
     "not ready (CrashLoopBackOff)": pod(DONE, 0, proxy(NEW, "1.30.3", ready=False), waiting="CrashLoopBackOff"),
 }
 
@@ -96,4 +97,4 @@ FAULTS = {
 def test_proxy_faults_are_named(says: str, one: Pod) -> None:
     there = mesh((namespace("shop", rev=NEW),), injectors=(expected_injector(NEW),))
     judged = judge(DONE, (one,), there.gets("shop"), "1.30.3")
-    assert proxy_faults(judged, NEW, "1.30.3") == (f"shop/web-0: {says}",)
+    assert [fault.text for fault in faults(judged, NEW, "1.30.3")] == [f"deploy/web in shop, pod web-0: {says}"]

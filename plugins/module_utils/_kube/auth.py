@@ -7,7 +7,11 @@ from __future__ import annotations
 
 import os
 import typing as t
+import urllib.request
 from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+import yaml
 
 try:
     from kubernetes import config as kube_config
@@ -29,10 +33,11 @@ def connection(params: Mapping[str, t.Any]) -> ApiClient:
     if MISSING:
         raise MeshError("The Python library kubernetes is missing.", why=MISSING, do="pip install 'kubernetes>=33.1' for Ansible's Python")
     settings = Configuration()
+    settings.proxy = None
     if params["host"]:
         settings.host = params["host"].rstrip("/")
     elif params["kubeconfig"]:
-        _load_kubeconfig(params["kubeconfig"], params["context"], settings)
+        _load(params["kubeconfig"], params["context"], settings)
     else:
         raise MeshError(
             "No cluster is given.",
@@ -40,21 +45,26 @@ def connection(params: Mapping[str, t.Any]) -> ApiClient:
             do="set kubeconfig (or KUBECONFIG, K8S_AUTH_KUBECONFIG), and context where it holds several",
         )
     _override(params, settings)
+    _use_proxy_of_environment(settings)
     return ApiClient(settings)
 
 
-def _load_kubeconfig(kubeconfig: str | dict[str, t.Any], context: str | None, settings: Configuration) -> None:
+def _load(kubeconfig: str | dict[str, t.Any], context: str | None, settings: Configuration) -> None:
+    at = "kubeconfig given as a dictionary" if isinstance(kubeconfig, dict) else str(kubeconfig)
     try:
         if isinstance(kubeconfig, dict):
             kube_config.load_kube_config_from_dict(kubeconfig, context=context, client_configuration=settings)
-            return
-        path = os.path.expanduser(kubeconfig)
-        missing = [part for part in path.split(os.pathsep) if part and not os.path.isfile(part)]
-        if missing and len(missing) == len(path.split(os.pathsep)):
-            raise MeshError("The kubeconfig does not exist.", where=", ".join(missing), do="correct kubeconfig (or KUBECONFIG)")
-        kube_config.load_kube_config(config_file=path, context=context, client_configuration=settings)
+        else:
+            path = os.path.expanduser(kubeconfig)
+            if not any(os.path.isfile(part) for part in path.split(os.pathsep)):
+                raise MeshError("The kubeconfig does not exist.", where=path, do="correct kubeconfig (or KUBECONFIG, K8S_AUTH_KUBECONFIG)")
+            kube_config.load_kube_config(config_file=path, context=context, client_configuration=settings)
     except kube_config.ConfigException as problem:
-        raise MeshError("The kubeconfig cannot be used.", where=f"context {context}" if context else "", why=str(problem)) from problem
+        place = at + (f", context {context}" if context else "")
+        raise MeshError("The kubeconfig cannot be used.", where=place, why=str(problem), do="correct kubeconfig or context") from problem
+    except (yaml.YAMLError, OSError, TypeError, AttributeError) as problem:  # its text could hold credentials
+        why = f"it is no readable kubeconfig ({type(problem).__name__})"
+        raise MeshError("The kubeconfig cannot be used.", where=at, why=why, do="correct kubeconfig") from None
 
 
 def _override(params: Mapping[str, t.Any], settings: Configuration) -> None:
@@ -64,6 +74,7 @@ def _override(params: Mapping[str, t.Any], settings: Configuration) -> None:
             setattr(settings, attribute, params[option])
     if params["api_key"]:
         settings.api_key = {"authorization": f"Bearer {params['api_key']}", "BearerToken": f"Bearer {params['api_key']}"}
+        settings.refresh_api_key_hook = None
 
 
 _ATTRIBUTES = {
@@ -76,3 +87,10 @@ _ATTRIBUTES = {
     "proxy": "proxy",
     "no_proxy": "no_proxy",
 }
+
+
+def _use_proxy_of_environment(settings: Configuration) -> None:
+    """Where neither option nor kubeconfig says one. Clients up to 33 ignore it, 34 and 35 ignore NO_PROXY (client issue 2460)."""
+    address = urlsplit(settings.host)
+    if settings.proxy is None and not urllib.request.proxy_bypass(address.hostname or ""):
+        settings.proxy = urllib.request.getproxies().get(address.scheme)

@@ -9,6 +9,7 @@ first touch, and ``rest_client.request`` changed its signature in client 37 and 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 import typing as t
@@ -16,14 +17,18 @@ from collections.abc import Iterator, Mapping
 from urllib.parse import urlencode
 
 import urllib3
+
 from ansible_collections.meshops.istio.plugins.module_utils._kube.auth import connection
+from ansible_collections.meshops.istio.plugins.module_utils._kube.kubeconfig import kubeconfig_file
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.errors import MeshError
 
 FIELD_MANAGER = "meshops"
 PAGE = 500
 _TIMEOUT = urllib3.Timeout(connect=10, read=60)
 _PAUSES = (0.2, 0.5, 1.0, 2.0)
-"""Seconds before each further try of a read."""
+"""Seconds before each further try."""
+_LONGEST_PAUSE = 10.0
+_PASSING = frozenset({0, 429, 500, 502, 503, 504})
 
 Json = dict[str, t.Any]
 
@@ -33,14 +38,14 @@ class ApiError(MeshError):
 
     kind = "api"
 
-    def __init__(self, status: int, reason: str, message: str, method: str, path: str) -> None:
+    def __init__(self, status: int, reason: str, message: str, method: str, path: str, retry_after: float = 0) -> None:
         super().__init__(
             "The API server refused the request." if status else "The API server cannot be reached.",
             where=f"{method} {path}",
             why=message,
             do=_advice(status),
         )
-        self.status, self.reason = status, reason
+        self.status, self.reason, self.retry_after = status, reason, retry_after
 
 
 def _advice(status: int) -> str:
@@ -59,14 +64,24 @@ class Cluster:
         self._client = connection(params)
         self._settings = self._client.configuration
         self._pool: urllib3.PoolManager = self._client.rest_client.pool_manager
-        self._impersonate = _impersonation(params)
+        self._user: str | None = params["impersonate_user"]
+        self._groups: tuple[str, ...] = tuple(params["impersonate_groups"] or ())
         self.dry_run = dry_run
         self.host: str = self._settings.host
         if params["cluster_uid"]:
             self._pin(params["cluster_uid"])
 
+    def uid(self) -> str:
+        """What tells this cluster from any other: the UID of its namespace kube-system."""
+        found = self.get("/api/v1/namespaces/kube-system") or {}
+        return str(found.get("metadata", {}).get("uid", ""))
+
+    def kubeconfig(self) -> contextlib.AbstractContextManager[str]:
+        """A file with the same login, for programs beside us."""
+        return kubeconfig_file(self._settings, self._user, self._groups)
+
     def _pin(self, wanted: str) -> None:
-        found = (self.get("/api/v1/namespaces/kube-system") or {}).get("metadata", {}).get("uid")
+        found = self.uid()
         if found != wanted:
             raise MeshError(
                 "This is another cluster than the one that was meant.",
@@ -85,7 +100,7 @@ class Cluster:
             raise
 
     def items(self, path: str, **query: str) -> Iterator[Json]:
-        """All items of a list, a page at a time. A kind that the server does not know is an empty list."""
+        """All items of a list, read a page at a time."""
         return iter(self.list_at(path, **query)[0])
 
     def list_at(self, path: str, **query: str) -> tuple[list[Json], str]:
@@ -102,19 +117,24 @@ class Cluster:
     def create(self, path: str, body: Json) -> Json:
         return self._json("POST", path, body, "application/json", self._write_query())
 
+    def delete(self, path: str) -> None:
+        """Gone afterwards; one that is not there is as good."""
+        try:
+            self._json("DELETE", path, None, "", {"dryRun": "All"} if self.dry_run else {})
+        except ApiError as problem:
+            if problem.status != 404:
+                raise
+
     def ask(self, path: str, body: Json) -> Json:
         """A POST that is a question and stores nothing (access reviews)."""
         return self._json("POST", path, body, "application/json", {})
 
     def merge(self, path: str, patch: Mapping[str, object]) -> Json:
-        return self._json("PATCH", path, patch, "application/merge-patch+json", self._write_query())
+        return self._again("PATCH", path, patch, "application/merge-patch+json", self._write_query())
 
-    def strategic(self, path: str, patch: Mapping[str, object]) -> Json:
-        return self._json("PATCH", path, patch, "application/strategic-merge-patch+json", self._write_query())
-
-    def watch(self, path: str, version: str, *, seconds: int) -> Iterator[Json]:
+    def watch(self, path: str, version: str, *, seconds: int, **query: str) -> Iterator[Json]:
         """Events from a version on, for at most that many seconds. A version that is too old ends in an ERROR event or 410."""
-        query = {"watch": "1", "resourceVersion": version, "allowWatchBookmarks": "true", "timeoutSeconds": str(seconds)}
+        query |= {"watch": "1", "resourceVersion": version, "allowWatchBookmarks": "true", "timeoutSeconds": str(seconds)}
         response = self._send("GET", path, None, "", query, urllib3.Timeout(connect=10, read=seconds + 15))
         try:
             rest = b""
@@ -130,15 +150,18 @@ class Cluster:
         return {"fieldManager": FIELD_MANAGER} | ({"dryRun": "All"} if self.dry_run else {})
 
     def _read(self, path: str, **query: str) -> Json:
-        """A read may be tried again; a write never is, since it may have been done."""
+        return self._again("GET", path, None, "", query)
+
+    def _again(self, method: str, path: str, body: object, content: str, query: Mapping[str, str]) -> Json:
+        """For what may be done twice: reads, and patches, which say how an object should be and not how to change it."""
         for pause in _PAUSES:
             try:
-                return self._json("GET", path, None, "", query)
+                return self._json(method, path, body, content, query)
             except ApiError as problem:
-                if problem.status not in (0, 429, 500, 502, 503, 504):
+                if problem.status not in _PASSING:
                     raise
-            time.sleep(pause)
-        return self._json("GET", path, None, "", query)
+                time.sleep(min(problem.retry_after or pause, _LONGEST_PAUSE))
+        return self._json(method, path, body, content, query)
 
     def _json(self, method: str, path: str, body: object, content: str, query: Mapping[str, str]) -> Json:
         response = self._send(method, path, body, content, query, _TIMEOUT)
@@ -153,9 +176,7 @@ class Cluster:
     def _send(
         self, method: str, path: str, body: object, content: str, query: Mapping[str, str], timeout: urllib3.Timeout
     ) -> urllib3.BaseHTTPResponse:
-        headers = {"Accept": "application/json", **self._impersonate, **self._credentials()}
-        if content:
-            headers["Content-Type"] = content
+        headers = self._headers(content)
         url = f"{self.host}{path}" + (f"?{urlencode(query)}" if query else "")
         try:
             response = self._pool.request(
@@ -173,16 +194,21 @@ class Cluster:
             raise _refusal(response, method, path)
         return response
 
-    def _credentials(self) -> dict[str, str]:
-        """Asked at each request: ``auth_settings`` renews tokens that expire."""
-        settings = self._settings.auth_settings().values()
-        return {setting["key"]: setting["value"] for setting in settings if setting["in"] == "header" and setting["value"]}
-
-
-def _impersonation(params: Mapping[str, t.Any]) -> dict[str, str]:
-    user = {"Impersonate-User": params["impersonate_user"]} if params["impersonate_user"] else {}
-    groups = {"Impersonate-Group": ",".join(params["impersonate_groups"])} if params["impersonate_groups"] else {}
-    return user | groups
+    def _headers(self, content: str) -> urllib3.HTTPHeaderDict:
+        """``auth_settings`` is asked at each request: it renews tokens that expire."""
+        headers = urllib3.HTTPHeaderDict({"Accept": "application/json"})
+        if content:
+            headers.add("Content-Type", content)
+        for setting in self._settings.auth_settings().values():
+            if setting["in"] == "header" and setting["value"]:
+                headers.add(setting["key"], setting["value"])
+        if self._settings.username:
+            headers.extend(urllib3.make_headers(basic_auth=f"{self._settings.username}:{self._settings.password}"))
+        if self._user:
+            headers.add("Impersonate-User", self._user)
+        for group in self._groups:  # one header each
+            headers.add("Impersonate-Group", group)
+        return headers
 
 
 def _refusal(response: urllib3.BaseHTTPResponse, method: str, path: str) -> ApiError:
@@ -194,4 +220,6 @@ def _refusal(response: urllib3.BaseHTTPResponse, method: str, path: str) -> ApiE
         status = {}
     if not isinstance(status, dict):
         status = {}
-    return ApiError(response.status, str(status.get("reason") or ""), str(status.get("message") or text[:300]), method, path)
+    after = response.headers.get("Retry-After", "")
+    message = str(status.get("message") or text[:300])
+    return ApiError(response.status, str(status.get("reason") or ""), message, method, path, float(after) if after.isdigit() else 0)

@@ -22,6 +22,12 @@ class Kind:
 
     path: str
     parse: Callable[[Json], t.Any]
+    selector: str = ""
+    """Of labels, as a query has it; empty takes all."""
+
+    @property
+    def query(self) -> dict[str, str]:
+        return {"labelSelector": self.selector} if self.selector else {}
 
 
 class Follow:
@@ -38,7 +44,7 @@ class Follow:
 
     def __enter__(self) -> Follow:
         for name, kind in self._kinds.items():
-            items, version = self._cluster.list_at(kind.path)
+            items, version = self._cluster.list_at(kind.path, **kind.query)
             self._objects[name] = {item["metadata"]["uid"]: kind.parse(item) for item in items}
             threading.Thread(target=self._watch, args=(name, kind, version), daemon=True).start()
         return self
@@ -74,7 +80,7 @@ class Follow:
         """Follows one watch to its end; the version to go on from, empty where a new list is needed."""
         if not version:
             return ""
-        for event in self._cluster.watch(kind.path, version, seconds=_WATCH_SECONDS):
+        for event in self._cluster.watch(kind.path, version, seconds=_WATCH_SECONDS, **kind.query):
             if self._stop.is_set() or event["type"] == "ERROR":
                 return ""
             version = event["object"]["metadata"]["resourceVersion"]
@@ -85,7 +91,7 @@ class Follow:
     def _list_again(self, name: str, kind: Kind) -> str:
         if self._stop.is_set():
             return ""
-        items, version = self._cluster.list_at(kind.path)
+        items, version = self._cluster.list_at(kind.path, **kind.query)
         fresh = {item["metadata"]["uid"]: kind.parse(item) for item in items}
         self._events.put((name, lambda _old: fresh))
         return version

@@ -5,11 +5,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from ansible_collections.meshops.istio.plugins.module_utils._kube.cluster import Cluster
 
 _PATH = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+_AT_A_TIME = 8
+
+ADMISSION, APPS, RBAC = "admissionregistration.k8s.io", "apps", "rbac.authorization.k8s.io"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,26 +26,54 @@ class Right:
 
     def text(self) -> str:
         name = f"{self.resource}.{self.group}" if self.group else self.resource
-        return f"{self.verb} {name}" + (f" in {self.namespace}" if self.namespace else "")
+        return f"{self.verb} {name}" + (f" in namespace {self.namespace}" if self.namespace else "")
 
 
-def needed(istio_namespace: str) -> tuple[Right, ...]:
-    """Every right that plan, move, restart, proof and record use."""
-    admission = "admissionregistration.k8s.io"
-    return (
-        *(Right("list", resource) for resource in ("namespaces", "pods")),
-        *(Right("list", resource, "apps") for resource in ("deployments", "statefulsets", "daemonsets")),
-        Right("list", "mutatingwebhookconfigurations", admission),
-        *(Right("watch", resource) for resource in ("pods",)),
-        Right("watch", "deployments", "apps"),
-        Right("patch", "namespaces"),
-        Right("patch", "deployments", "apps"),
-        *(Right(verb, "configmaps", "", istio_namespace) for verb in ("get", "create", "patch")),
-    )
+def missing(cluster: Cluster, istio_namespace: str, *, install: bool) -> tuple[Right, ...]:
+    """The rights that plan, record, move, restart and proof need, and with ``install`` helm too, and that this user lacks."""
+    rights = (*_upgrade(istio_namespace), *(_helm(istio_namespace) if install else ()))
+    with ThreadPoolExecutor(_AT_A_TIME) as pool:
+        allowed = pool.map(lambda right: _allowed(cluster, right), rights)
+        return tuple(right for right, yes in zip(rights, allowed, strict=True) if not yes)
 
 
-def missing(cluster: Cluster, rights: tuple[Right, ...]) -> tuple[Right, ...]:
-    return tuple(right for right in rights if not _allowed(cluster, right))
+def _upgrade(istio_namespace: str) -> Iterator[Right]:
+    for resource, group in (("namespaces", ""), ("pods", ""), ("deployments", APPS), ("statefulsets", APPS), ("daemonsets", APPS)):
+        yield Right("list", resource, group)
+    yield Right("list", "mutatingwebhookconfigurations", ADMISSION)
+    yield Right("get", "namespaces")
+    yield Right("watch", "pods")
+    yield Right("watch", "deployments", APPS)
+    yield Right("patch", "namespaces")
+    yield Right("patch", "deployments", APPS)
+    for verb in ("get", "create", "patch"):
+        yield Right(verb, "configmaps", "", istio_namespace)
+
+
+def _helm(istio_namespace: str) -> Iterator[Right]:
+    """Helm's record, the kinds of the istiod chart (1.29, 1.30), and what the wait for it follows."""
+    for verb in ("list", "watch", "get", "create", "update", "delete"):
+        yield Right(verb, "secrets", "", istio_namespace)
+    for verb in ("get", "create", "patch"):
+        for resource, group in (
+            ("deployments", APPS),
+            ("services", ""),
+            ("serviceaccounts", ""),
+            ("roles", RBAC),
+            ("rolebindings", RBAC),
+            ("horizontalpodautoscalers", "autoscaling"),
+        ):
+            yield Right(verb, resource, group, istio_namespace)
+        for resource, group in (
+            ("clusterroles", RBAC),
+            ("clusterrolebindings", RBAC),
+            ("mutatingwebhookconfigurations", ADMISSION),
+            ("validatingwebhookconfigurations", ADMISSION),
+        ):
+            yield Right(verb, resource, group)
+    yield Right("watch", "mutatingwebhookconfigurations", ADMISSION)
+    for verb in ("list", "watch"):
+        yield Right(verb, "endpointslices", "discovery.k8s.io", istio_namespace)
 
 
 def _allowed(cluster: Cluster, right: Right) -> bool:

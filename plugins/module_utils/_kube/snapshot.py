@@ -11,7 +11,7 @@ from ansible_collections.meshops.istio.plugins.module_utils._kube.webhooks impor
 from ansible_collections.meshops.istio.plugins.module_utils._kube.workloads import KINDS, PODS, image_of, pod, workload
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision import DEFAULT, REVISION, version_of_image
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.snapshot import ControlPlane, Snapshot
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.workloads import Workload
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.workloads import Workload, unlisted
 
 ISTIOD = {"app": "istiod"}
 
@@ -28,12 +28,14 @@ def take(cluster: Cluster) -> Snapshot:
                 planes.append(plane)
             else:
                 workloads.append(one)
+    pods = tuple(pod(item) for item in cluster.items(PODS))
+    listed = [*workloads, *(plane.deployment for plane in planes)]
     return Snapshot(
         control_planes=tuple(planes),
         injectors=all_injectors(cluster),
         namespaces=all_namespaces(cluster),
-        workloads=tuple(workloads),
-        pods=tuple(pod(item) for item in cluster.items(PODS)),
+        workloads=(*workloads, *unlisted(pods, listed)),
+        pods=pods,
     )
 
 

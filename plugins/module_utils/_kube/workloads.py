@@ -92,11 +92,11 @@ def pod(item: Json) -> Pod:
     )
 
 
-def _owner(metadata: Json) -> Owner | None:
+def _owner(metadata: Json) -> Owner:
     """A Deployment's ReplicaSet is named after it and the pod-template-hash, so that ReplicaSets need no list of their own."""
     reference = next((o for o in metadata.get("ownerReferences") or [] if o.get("controller")), None)
     if reference is None:
-        return None
+        return Owner("Pod", metadata["name"])
     template_hash = (metadata.get("labels") or {}).get("pod-template-hash")
     if reference["kind"] == "ReplicaSet" and template_hash and reference["name"].endswith(f"-{template_hash}"):
         return Owner("Deployment", reference["name"].removesuffix(f"-{template_hash}"))

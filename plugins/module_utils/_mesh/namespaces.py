@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision import REVISION
 
 INJECTION = "istio-injection"
+DATAPLANE_MODE = "istio.io/dataplane-mode"
 PRIOR = "meshops.io/prior-injection"
 
 

@@ -5,18 +5,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.errors import MeshError
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.injection import INJECT
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.namespaces import Asks, Move, Namespace, move_to, restore
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision import DEFAULT, REVISION
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.namespaces import (
+    DATAPLANE_MODE,
+    INJECTION,
+    Asks,
+    Move,
+    Namespace,
+    move_to,
+    restore,
+)
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.restart import RESTARTABLE
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision import DEFAULT
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.selectors import parse
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.snapshot import Snapshot
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.words import count, listed
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.workloads import Judged, Standing
 
-RESTARTABLE = frozenset({"Deployment"})
 Wave = Sequence[str] | str
 """Namespaces by name, or a label selector as ``kubectl -l`` takes it."""
 
@@ -45,23 +53,28 @@ class Plan:
 def make_plan(snapshot: Snapshot, target: Target) -> Plan:
     """Everything that the upgrade will do, computed from one snapshot; nothing of it has been done."""
     before = as_before(snapshot)
-    blockers: list[MeshError] = list(_name_blockers(snapshot, target))
     old, problem = old_revision(before, target)
     waves, wave_blockers = _waves(before, target, old)
-    blockers += ([problem] if problem and not any(waves) else []) + wave_blockers
     names = [name for wave in waves for name in wave if name in snapshot.namespace]
     moves = tuple(move for name in names if (move := move_to(snapshot.namespace[name], target.revision)).needed)
-    after = predict(snapshot, target, names)
-    restarts = after.standing(Standing.STALE, namespaces=names)
-    blockers += _kind_blockers(restarts) + _losers(before, after, names)
-    return Plan(old, waves, moves, restarts, tuple(blockers), _warnings(before, after, names, old))
+    after = predict(snapshot, target.revision, target.version, names)
+    restarts = after.standing(Standing.STALE, names)
+    blockers = (
+        *_name_blockers(snapshot, target),
+        *([problem] if problem else []),
+        *wave_blockers,
+        *_kind_blockers(restarts),
+        *_opt_in_blockers(before, names),
+        *_orphan_blockers(after, _orphans(before, after, target, names)),
+    )
+    return Plan(old, waves, moves, restarts, blockers, tuple(_warnings(before, after, target, names, old)))
 
 
-def predict(snapshot: Snapshot, target: Target, names: Iterable[str]) -> Snapshot:
+def predict(snapshot: Snapshot, revision: str, version: str | None, names: Iterable[str]) -> Snapshot:
     """The cluster as it will be when the control plane stands and these namespaces ask for it, before any restart."""
     moving = set(names)
-    then = Asks(revision=target.revision)
-    return snapshot.with_revision(target.revision, target.version).asking(lambda n: then if n.name in moving else None)
+    then = Asks(revision=revision)
+    return snapshot.with_revision(revision, version).asking(lambda n: then if n.name in moving else None)
 
 
 def predict_restored(snapshot: Snapshot, names: Iterable[str]) -> Snapshot:
@@ -88,6 +101,8 @@ def old_revision(before: Snapshot, target: Target) -> tuple[str | None, MeshErro
     serving = sorted({r for r in found if before.injected_by(r)}) or found
     if len(serving) == 1:
         return serving[0], None
+    if not serving and any(i.revision == target.revision for i in before.injectors):
+        return None, None  # the old one is gone already: nothing is left to come from
     if not serving:
         return None, MeshError(
             "There is no control plane to upgrade from.",
@@ -117,7 +132,8 @@ def _name_blockers(snapshot: Snapshot, target: Target) -> Iterable[MeshError]:
 
 def _waves(before: Snapshot, target: Target, old: str | None) -> tuple[tuple[tuple[str, ...], ...], list[MeshError]]:
     if not target.waves:
-        return (_default_wave(before, target, old),), []
+        wave = _default_wave(before, target, old)
+        return ((wave,) if wave else ()), []
     blockers: list[MeshError] = []
     waves = tuple(_wave(before, wave, number, target, blockers) for number, wave in enumerate(target.waves, start=1))
     names = [name for wave in waves for name in wave]
@@ -142,15 +158,25 @@ def _belongs(before: Snapshot, namespace: Namespace, old: str) -> bool:
 
 
 def _allowed(namespace: Namespace, target: Target) -> bool:
-    return namespace.name not in target.exclude and namespace.name != target.istio_namespace and not namespace.deleting
+    """Whether a wave that names no namespaces may take it: never what opts out, nor what belongs to the cluster itself."""
+    own = namespace.name == target.istio_namespace or namespace.name.startswith("kube-")
+    return not (own or namespace.name in target.exclude or namespace.deleting or _refuses(namespace))
+
+
+def _refuses(namespace: Namespace) -> str:
+    """The label by which a namespace keeps sidecars out, empty where there is none."""
+    if namespace.asks.injection not in (None, "enabled"):
+        return f"{INJECTION}={namespace.asks.injection}"
+    return f"{DATAPLANE_MODE}=ambient" if namespace.labels.get(DATAPLANE_MODE) == "ambient" else ""
 
 
 def _wave(before: Snapshot, wave: Wave, number: int, target: Target, blockers: list[MeshError]) -> tuple[str, ...]:
     where = f"mesh_waves, wave {number}"
     if isinstance(wave, str):
         selector = parse(wave)
-        names = tuple(sorted(n.name for n in before.namespaces if selector.matches(n.labels) and _allowed(n, target)))
-        why = f'no namespace here matches "{wave}"'
+        asking = (n for n in before.namespaces if selector.matches(n.labels) and n.asks != Asks() and _allowed(n, target))
+        names = tuple(sorted(namespace.name for namespace in asking))
+        why = f'no namespace here that asks for a sidecar matches "{wave}"'
     else:
         names, why = tuple(name for name in wave if name not in target.exclude), "it names no namespace"
     missing = [name for name in names if name not in before.namespace]
@@ -158,9 +184,20 @@ def _wave(before: Snapshot, wave: Wave, number: int, target: Target, blockers: l
         blockers.append(
             MeshError("Some namespaces do not exist.", where=f"{where}: {', '.join(missing)}", do="correct the names, or create them first")
         )
+    refusing = {name: _refuses(before.namespace[name]) for name in names if name in before.namespace}
+    blockers += [_refusing(name, label, where) for name, label in refusing.items() if label]
     if not names:
         blockers.append(MeshError("A wave is empty.", where=where, why=why, do="correct the wave, or leave it out"))
     return names
+
+
+def _refusing(name: str, label: str, where: str) -> MeshError:
+    return MeshError(
+        f'Namespace "{name}" keeps sidecars out.',
+        where=f"{where}: label {label}",
+        why="the move would give its pods sidecars against that",
+        do=f"take it out of the wave, or remove the label first: kubectl label namespace {name} {label.split('=')[0]}-",
+    )
 
 
 def _kind_blockers(restarts: Iterable[Judged]) -> list[MeshError]:
@@ -171,7 +208,7 @@ def _kind_blockers(restarts: Iterable[Judged]) -> list[MeshError]:
         blockers.append(
             MeshError(
                 "Some workloads would need a restart that this collection does not do yet.",
-                where=", ".join(f"{j.workload.short} in {j.workload.namespace}" for j in others),
+                where=listed([f"{j.workload.short} in {j.workload.namespace}" for j in others], most=10),
                 why="only Deployments are restarted; the others would stay on the old control plane",
                 do="leave their namespaces out with mesh_exclude, or wait for a version that restarts them",
             )
@@ -180,54 +217,92 @@ def _kind_blockers(restarts: Iterable[Judged]) -> list[MeshError]:
         blockers.append(
             MeshError(
                 "Some Deployments are paused and would not roll.",
-                where=", ".join(f"{j.workload.short} in {j.workload.namespace}" for j in paused),
+                where=listed([f"{j.workload.short} in {j.workload.namespace}" for j in paused], most=10),
                 do="kubectl rollout resume, or leave their namespaces out with mesh_exclude",
             )
         )
     return blockers
 
 
-def _losers(before: Snapshot, after: Snapshot, names: Iterable[str]) -> list[MeshError]:
-    """Namespaces in which something would come in or get lost by the label alone: pod opt-in, and orphans."""
-    blockers = []
+def _opt_in_blockers(before: Snapshot, names: Iterable[str]) -> Iterable[MeshError]:
+    """A label on a namespace in which only single pods ask for a sidecar would inject all its other pods too."""
     for name in names:
-        opted = [j.workload.short for j in before.judged if j.workload.namespace == name and _by_pod_alone(before, j)]
+        opted = [j.workload.short for j in before.within([name]) if _by_pod_alone(before, j)]
         if opted:
-            blockers.append(
-                MeshError(
-                    f'In namespace "{name}" only single pods ask for a sidecar.',
-                    where=", ".join(opted),
-                    why="a label on the namespace would inject all its other pods too",
-                    do=f'set istio.io/rev in the pod templates, and leave the namespace out: mesh_exclude=["{name}"]',
-                )
+            yield MeshError(
+                f'In namespace "{name}" only single pods ask for a sidecar.',
+                where=listed(opted),
+                why="a label on the namespace would inject all its other pods too",
+                do=f'set istio.io/rev in the pod templates, and leave the namespace out: mesh_exclude=["{name}"]',
             )
-        orphaned = [j.workload.short for j in after.standing(Standing.ORPHANED, namespaces=[name])]
-        if orphaned:
-            blockers.append(
-                MeshError(
-                    f'Namespace "{name}" would lose sidecars.',
-                    where=", ".join(orphaned),
-                    why="their pods have a sidecar, and new ones would get none from the new revision",
-                    do=f'look at {INJECT} and {REVISION} in their templates, or leave it out: mesh_exclude=["{name}"]',
-                )
-            )
-    return blockers
 
 
 def _by_pod_alone(before: Snapshot, judged: Judged) -> bool:
-    asks = before.namespace[judged.workload.namespace].asks
-    return asks == Asks() and judged.decision.revision is not None and before.gets(judged.workload.namespace).revision is None
+    name = judged.workload.namespace
+    return before.namespace[name].asks == Asks() and judged.decision.revision is not None and before.gets(name).revision is None
 
 
-def _warnings(before: Snapshot, after: Snapshot, names: Sequence[str], old: str | None) -> tuple[str, ...]:
-    warnings = []
+def _orphans(before: Snapshot, after: Snapshot, target: Target, names: Sequence[str]) -> Mapping[str, tuple[Judged, ...]]:
+    """By namespace, what has a sidecar and would get none: in the waves by the move, and elsewhere already.
+
+    Where the user names the waves, what is orphaned elsewhere is none of this upgrade's business: it is a warning.
+    """
+    concerned = names if target.waves else [n.name for n in before.namespaces if n.name not in target.exclude]
+    found = {name: after.standing(Standing.ORPHANED, [name]) for name in concerned}
+    return {name: orphans for name, orphans in sorted(found.items()) if orphans}
+
+
+def _orphan_blockers(after: Snapshot, orphans: Mapping[str, tuple[Judged, ...]]) -> Iterable[MeshError]:
+    for name, judged in orphans.items():
+        names = listed([j.workload.short for j in judged])
+        asks = after.namespace[name].asks
+        yield MeshError(
+            f'Namespace "{name}" would lose its sidecars.',
+            where=f"label {asks.text()}; {count(len(judged), 'workload')}: {names}",
+            why=_why_nothing(after, asks),
+            do=_way_out(after, name, asks),
+        )
+
+
+def _why_nothing(snapshot: Snapshot, asks: Asks) -> str:
+    if asks.injection not in (None, "enabled"):
+        return f"istio-injection={asks.injection} keeps new pods without a sidecar; the running ones still have one"
+    if asks.injection == "enabled":
+        return f"no injector here serves istio-injection=enabled (there are: {_served(snapshot)})"
+    if asks.revision is None:
+        return "the namespace asks for none, and no injector takes these pods by their own labels"
+    if asks.revision in {injector.alias for injector in snapshot.injectors}:
+        return "the pod templates opt out of injection; the running pods still have a sidecar"
+    return f'no injector here serves revision or tag "{asks.revision}" (there are: {_served(snapshot)})'
+
+
+def _way_out(snapshot: Snapshot, name: str, asks: Asks) -> str:
+    leave = f'leave it out: mesh_exclude=["{name}"]'
+    if asks.injection not in (None, "enabled") or asks.revision in {injector.alias for injector in snapshot.injectors}:
+        return f"restart them to have the sidecars gone, or {leave}"
+    to = next((i.alias for i in snapshot.injectors if not i.disabled), "REVISION")
+    old = " istio-injection-" if asks.injection is not None else ""
+    return f"kubectl label namespace {name}{old} istio.io/rev={to} --overwrite, or {leave}"
+
+
+def _served(snapshot: Snapshot) -> str:
+    """``default, 1-30-3, tag prod``."""
+    names = (f"tag {i.tag}" if i.tag else i.revision for i in snapshot.injectors if not i.disabled)
+    return ", ".join(dict.fromkeys(names)) or "none"
+
+
+def _warnings(before: Snapshot, after: Snapshot, target: Target, names: Sequence[str], old: str | None) -> Iterable[str]:
     for name in names:
         asks = before.namespace[name].asks
-        tag = next((i.tag for i in before.injectors if i.tag and i.tag == asks.revision), None)
+        tag = next((i.tag for i in before.injectors if i.tag and i.tag == asks.revision and asks.injection is None), None)
         if tag and tag != DEFAULT:
-            warnings.append(f'Namespace "{name}" follows tag "{tag}"; it is relabelled to the revision itself and no longer follows.')
-    left = [j for j in before.judged if j.standing is Standing.ORPHANED and j.workload.namespace not in set(names)]
-    for namespace in sorted({j.workload.namespace for j in left}):
-        shorts = ", ".join(j.workload.short for j in left if j.workload.namespace == namespace)
-        warnings.append(f'Namespace "{namespace}": {shorts} orphaned: new pods get no sidecar. They are left alone.')
-    return tuple(warnings)
+            yield f'Namespace "{name}" follows tag "{tag}"; it is relabelled to the revision itself and no longer follows.'
+    moving = set(names)
+    if target.waves:
+        for orphaned in after.judged:
+            if orphaned.standing is Standing.ORPHANED and orphaned.workload.namespace not in moving:
+                workload = orphaned.workload
+                yield f"{workload.short} in {workload.namespace} has a sidecar and would get none now: it is orphaned, and left alone."
+    left = sorted({j.workload.namespace for j in after.judged if old and j.decision.revision == old and j.workload.namespace not in moving})
+    if left:
+        yield f'{count(len(left), "namespace")} not in any wave: {listed(left)}. New pods there still get "{old}".'

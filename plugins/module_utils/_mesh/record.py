@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.errors import MeshError
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.namespaces import move_to
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.namespaces import Namespace, move_to
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.snapshot import Snapshot
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.workloads import Standing
 
@@ -23,17 +23,21 @@ FORMAT = 1
 class Phase(StrEnum):
     RUNNING = "running"
     DONE = "done"
+    ROLLING_BACK = "rolling back"
     ROLLED_BACK = "rolled back"
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What was begun, how far it is. ``namespaces`` holds name and UID of all that is about to move."""
+    """What was begun, with what, and how far it is."""
 
+    id: str
     revision: str
+    version: str | None
     old: str | None
     waves: tuple[tuple[str, ...], ...]
     namespaces: Mapping[str, str]
+    """Name and UID of all that is about to move, written before the first of them does."""
     phase: Phase
     wave: int
     """Waves that are done."""
@@ -73,13 +77,19 @@ def read(text: str | None) -> Record | None:
 
 
 def begun(record: Record | None, wanted: Record, snapshot: Snapshot) -> Record:
-    """The record to go on with: the old one where it is about the same upgrade, else the new one.
+    """The record to go on with: the one that is there where it is about the same upgrade, else the new one.
 
-    An upgrade to another revision that is still running is never overwritten. A finished one whose plan moves nothing new
-    stays as it is, so that a second run writes nothing.
+    An upgrade to another revision, or a rollback, that has not come to its end is never overwritten. A finished upgrade that
+    leaves nothing to do stays as it is, so that a second run writes nothing.
     """
     if record is None or record.phase is Phase.ROLLED_BACK:
         return wanted
+    if record.phase is Phase.ROLLING_BACK:
+        raise MeshError(
+            "A rollback is under way.",
+            where=f"of the upgrade to {record.revision} that was started {record.started} by {record.by}",
+            do="finish it first: run the playbook meshops.istio.rollback again, it goes on where it was",
+        )
     if record.revision != wanted.revision:
         if record.phase is Phase.RUNNING:
             raise MeshError(
@@ -88,29 +98,50 @@ def begun(record: Record | None, wanted: Record, snapshot: Snapshot) -> Record:
                 do=f"finish it with mesh_revision={record.revision}, or roll it back first",
             )
         return wanted
-    if record.waves == wanted.waves:
+    finished = record.phase is Phase.DONE
+    if record.waves == wanted.waves or (finished and not pending(wanted.waves, wanted.revision, snapshot)):
         return record
-    if record.phase is Phase.DONE and not pending(wanted.waves, wanted.revision, snapshot):
-        return record
-    return replace(wanted, started=record.started, by=record.by, namespaces={**record.namespaces, **wanted.namespaces})
+    namespaces = {**record.namespaces, **wanted.namespaces}
+    return replace(record, waves=wanted.waves, namespaces=namespaces, phase=Phase.RUNNING, wave=0)
 
 
 def pending(waves: tuple[tuple[str, ...], ...], revision: str, snapshot: Snapshot) -> tuple[int, ...]:
-    """Which waves still have something to move or restart: the next step, from what the cluster shows."""
+    """Which waves still have something to move or restart, from what the cluster shows."""
     return tuple(index for index, wave in enumerate(waves) if not _at(wave, revision, snapshot))
 
 
 def _at(wave: tuple[str, ...], revision: str, snapshot: Snapshot) -> bool:
     there = [snapshot.namespace[name] for name in wave if name in snapshot.namespace]
     moved = not any(move_to(namespace, revision).needed for namespace in there)
-    return moved and not snapshot.standing(Standing.STALE, namespaces=wave)
+    return moved and not snapshot.standing(Standing.STALE, wave)
 
 
 def next_step(record: Record, snapshot: Snapshot) -> tuple[int, ...]:
     """The waves to go through: those that the record does not call done, and those that are no longer as they should be."""
-    if record.phase is Phase.ROLLED_BACK:
+    if record.phase in (Phase.ROLLING_BACK, Phase.ROLLED_BACK):
         return ()
     open_waves = set(pending(record.waves, record.revision, snapshot))
     if record.phase is Phase.RUNNING:
         open_waves |= set(range(record.wave, len(record.waves)))
     return tuple(sorted(open_waves))
+
+
+def to_roll_back(record: Record | None, namespaces: Mapping[str, Namespace]) -> tuple[str, ...]:
+    """What a rollback concerns: the namespaces of the record that are still the same ones, and all that have recorded labels."""
+    uids = record.namespaces if record and record.phase is not Phase.ROLLED_BACK else {}
+    same = {name for name, uid in uids.items() if name in namespaces and namespaces[name].uid == uid}
+    return tuple(sorted(same | {name for name, namespace in namespaces.items() if namespace.prior}))
+
+
+def recreated(record: Record, namespaces: Mapping[str, Namespace]) -> tuple[str, ...]:
+    """What cannot be given back, each as a sentence: a namespace of the record that is gone, or is another one of that name."""
+    sentences = []
+    for name, uid in sorted(record.namespaces.items()):
+        found = namespaces.get(name)
+        if found is None:
+            sentences.append(f'Namespace "{name}" was deleted since the upgrade began; it is left out.')
+        elif found.uid != uid:
+            sentences.append(
+                f'Namespace "{name}" was made anew since the upgrade began; its labels are left as they are: {found.asks.text()}.'
+            )
+    return tuple(sentences)

@@ -52,12 +52,11 @@ class Snapshot:
     def _pods_of(self) -> Mapping[tuple[str, Owner], tuple[Pod, ...]]:
         owned: dict[tuple[str, Owner], list[Pod]] = defaultdict(list)
         for pod in self.pods:
-            if pod.owner:
-                owned[pod.namespace, pod.owner].append(pod)
+            owned[pod.namespace, pod.owner].append(pod)
         return {key: tuple(pods) for key, pods in owned.items()}
 
     def pods_of(self, workload: Workload) -> tuple[Pod, ...]:
-        return self._pods_of.get((workload.namespace, Owner(workload.kind, workload.name)), ())
+        return self._pods_of.get(workload.owner, ())
 
     def decide(self, namespace: str, pod: PodShape) -> Decision:
         """What a new pod would get in a namespace."""
@@ -76,9 +75,13 @@ class Snapshot:
         decision = self.decide(workload.namespace, workload.template)
         return judge(workload, self.pods_of(workload), decision, self.versions.get(decision.revision or ""))
 
-    def standing(self, *standings: Standing, namespaces: Iterable[str] | None = None) -> tuple[Judged, ...]:
-        names = None if namespaces is None else set(namespaces)
-        return tuple(j for j in self.judged if j.standing in standings and (names is None or j.workload.namespace in names))
+    def within(self, namespaces: Iterable[str]) -> tuple[Judged, ...]:
+        """The workloads of these namespaces."""
+        names = set(namespaces)
+        return tuple(judged for judged in self.judged if judged.workload.namespace in names)
+
+    def standing(self, standing: Standing, namespaces: Iterable[str]) -> tuple[Judged, ...]:
+        return tuple(judged for judged in self.within(namespaces) if judged.standing is standing)
 
     def injected_by(self, revision: str) -> tuple[str, ...]:
         """Namespaces whose plain pods get this revision now, by whatever name they ask for it."""

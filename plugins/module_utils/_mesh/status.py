@@ -5,11 +5,15 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.namespaces import INJECTION, Asks
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.namespaces import INJECTION, Asks, Namespace
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.plan import Plan
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.record import Record
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision import REVISION
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.snapshot import Snapshot
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.words import count, listed
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.workloads import Judged, Standing
 
 Row = Sequence[str]
@@ -42,35 +46,56 @@ def _planes(snapshot: Snapshot) -> list[str]:
 def _injects(snapshot: Snapshot, revision: str) -> str:
     namespaces = len(snapshot.injected_by(revision))
     workloads = sum(1 for judged in snapshot.judged if judged.proxies.get(revision))
-    return f"{_count(namespaces, 'namespace')}, {_count(workloads, 'workload')}" if namespaces or workloads else "nothing"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" + ("" if number == 1 else "s")
+    return f"{count(namespaces, 'namespace')}, {count(workloads, 'workload')}" if namespaces or workloads else "nothing"
 
 
 def _namespaces(snapshot: Snapshot) -> list[str]:
-    rows = []
-    for namespace in sorted(snapshot.namespaces, key=lambda n: n.name):
-        here = [judged for judged in snapshot.judged if judged.workload.namespace == namespace.name]
-        if namespace.asks == Asks() and not any(j.proxies or j.decision.revision for j in here):
-            continue
-        gets = snapshot.gets(namespace.name).revision
-        on_it = sum(1 for j in here if j.standing is Standing.CURRENT)
-        stale = sum(1 for j in here if j.standing is Standing.STALE)
-        rows.append(
-            (namespace.name, namespace.asks.text(), gets or "nothing", str(len(here)), str(on_it), str(stale), _note(snapshot, here, gets))
-        )
-    if not rows:
-        return [f"no namespace asks for a sidecar ({INJECTION} or istio.io/rev)"]
-    return table(("NAMESPACE", "LABEL", "GETS", "WORKLOADS", "ON IT", "STALE", "NOTE"), rows)
+    workloads: dict[str, list[Judged]] = defaultdict(list)
+    for judged in snapshot.judged:
+        workloads[judged.workload.namespace].append(judged)
+    rows = [_row(snapshot, namespace, workloads[namespace.name]) for namespace in sorted(snapshot.namespaces, key=lambda n: n.name)]
+    told = [row for row in rows if row]
+    if not told:
+        return [f"no namespace asks for a sidecar ({INJECTION} or {REVISION})"]
+    return table(("NAMESPACE", "LABEL", "GETS", "WORKLOADS", "ON IT", "STALE", "NOTE"), told)
 
 
-def _note(snapshot: Snapshot, here: Sequence[Judged], gets: str | None) -> str:
-    orphaned = [j for j in here if j.standing is Standing.ORPHANED]
+def _row(snapshot: Snapshot, namespace: Namespace, here: Sequence[Judged]) -> Row | None:
+    """None for a namespace that has nothing to do with the mesh."""
+    if namespace.asks == Asks() and not any(judged.proxies or judged.decision.revision for judged in here):
+        return None
+    gets = snapshot.gets(namespace.name).revision
+    standings = Counter(judged.standing for judged in here)
+    on_it, stale = str(standings[Standing.CURRENT]), str(standings[Standing.STALE])
+    return (namespace.name, namespace.asks.text(), gets or "nothing", str(len(here)), on_it, stale, _note(namespace, here, gets))
+
+
+def _note(namespace: Namespace, here: Sequence[Judged], gets: str | None) -> str:
+    orphaned = sum(judged.standing is Standing.ORPHANED for judged in here)
     if orphaned:
-        return f"{len(orphaned)} orphaned: new pods get no sidecar"
-    rolling = next((j for j in here if j.standing is Standing.STALE and 0 < j.proxies.get(gets or "", 0) < len(j.pods)), None)
-    if rolling:
-        return f"{rolling.workload.short}: rolling, {rolling.proxies.get(gets or '', 0)} of {len(rolling.pods)} pods"
+        why = "no injector has that name, " if namespace.asks.injection is None and namespace.asks.revision else ""
+        return f"{orphaned} orphaned: {why}new pods get no sidecar"
+    for judged in here:
+        there = judged.proxies.get(gets or "", 0)
+        if judged.standing is Standing.STALE and 0 < there < len(judged.pods):
+            return f"{judged.workload.short}: rolling, {there} of {len(judged.pods)} pods"
     return ""
+
+
+def plan_report(plan: Plan, revision: str) -> list[str]:
+    """What would move and restart, wave by wave, as lines."""
+    if not plan.moves and not plan.restarts:
+        return [f"nothing would move or restart: all of it is on {revision}"]
+    moves = {move.namespace.name: move for move in plan.moves}
+    restarts: dict[str, list[str]] = defaultdict(list)
+    for judged in plan.restarts:
+        restarts[judged.workload.namespace].append(judged.workload.short)
+    rows = []
+    for number, wave in enumerate(plan.waves, start=1):
+        for name in wave:
+            now = moves[name].namespace.asks.text() if name in moves else "as it should be"
+            then = moves[name].then.text() if name in moves else ""
+            rows.append(
+                (str(number), name, now, then, f"{len(restarts[name])}: {listed(restarts[name], most=3)}" if restarts[name] else "0")
+            )
+    return table(("WAVE", "NAMESPACE", "LABEL NOW", "LABEL THEN", "RESTARTS"), rows)

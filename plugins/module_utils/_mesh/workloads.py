@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
 from enum import StrEnum
 
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.injection import Decision, PodShape
@@ -44,8 +45,8 @@ class Pod:
     namespace: str
     name: str
     uid: str
-    owner: Owner | None
-    """The workload: a ReplicaSet of a Deployment counts as the Deployment."""
+    owner: Owner
+    """The workload: a ReplicaSet of a Deployment counts as the Deployment, a bare pod as its own."""
     shape: PodShape
     proxy: Proxy | None
     ready: bool
@@ -78,7 +79,33 @@ class Workload:
 
     @property
     def short(self) -> str:
+        """As kubectl takes it: ``deploy/api``."""
         return f"{SHORT.get(self.kind, self.kind.lower())}/{self.name}"
+
+    @property
+    def path(self) -> str:
+        """With its namespace in front: ``pay/deploy/api``."""
+        return f"{self.namespace}/{self.short}"
+
+    @property
+    def owner(self) -> tuple[str, Owner]:
+        """What its pods name as their owner, with the namespace."""
+        return self.namespace, Owner(self.kind, self.name)
+
+
+def unlisted(pods: Iterable[Pod], listed: Iterable[Workload]) -> tuple[Workload, ...]:
+    """What runs pods without being of a listed kind: bare pods, Jobs, ReplicaSets of nobody, kinds of operators.
+
+    The pod itself stands for the template: injection changes nothing that the decision depends on.
+    """
+    known = {workload.owner for workload in listed}
+    found: dict[tuple[str, Owner], Workload] = {}
+    for pod in pods:
+        if pod.finished or pod.deleting or (pod.namespace, pod.owner) in known:
+            continue
+        one = Workload(pod.owner.kind, pod.namespace, pod.owner.name, pod.uid, pod.shape, replicas=0)
+        found.setdefault((pod.namespace, pod.owner), one)
+    return tuple(found.values())
 
 
 class Standing(StrEnum):
@@ -95,56 +122,38 @@ class Standing(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A workload with its pods and what would become of a new one."""
+    """A workload with its running pods and what would become of a new one."""
 
     workload: Workload
     pods: tuple[Pod, ...]
     decision: Decision
-    standing: Standing
-    proxies: Mapping[str, int] = field(default_factory=dict)
-    """How many pods run which revision's proxy."""
+    version: str | None
+    """What version a new pod's proxy would have; None where that is unknown."""
+
+    @property
+    def proxies(self) -> dict[str, int]:
+        """How many pods run which revision's proxy."""
+        return dict(Counter(pod.proxy.revision or "unknown" for pod in self.pods if pod.proxy))
+
+    @property
+    def standing(self) -> Standing:
+        """Stale: a new pod would get another revision or version than a running one has. Orphaned: it has a proxy and would get none."""
+        if not self.pods:
+            return Standing.EMPTY
+        if self.decision.revision is None:
+            return Standing.ORPHANED if any(pod.proxy for pod in self.pods) else Standing.OUTSIDE
+        return Standing.CURRENT if all(map(self.as_wanted, self.pods)) else Standing.STALE
+
+    def as_wanted(self, pod: Pod) -> bool:
+        """Whether a pod has what a new one would get; an image that tells no version is unknown, not wrong."""
+        if self.decision.revision is None:
+            return pod.proxy is None
+        if pod.proxy is None or pod.proxy.revision != self.decision.revision:
+            return False
+        return self.version is None or pod.proxy.version is None or pod.proxy.version == self.version
 
 
 def judge(workload: Workload, pods: Iterable[Pod], decision: Decision, version: str | None) -> Judged:
-    """Stale: a new pod would get another revision or version than a running one has. Orphaned: it has a proxy and would get none."""
+    """``version`` is that of the deciding control plane; it says nothing where the template sets the proxy's image itself."""
     running = tuple(pod for pod in pods if not pod.finished and not pod.deleting)
-    proxies: dict[str, int] = {}
-    for pod in running:
-        if pod.proxy:
-            name = pod.proxy.revision or "unknown"
-            proxies[name] = proxies.get(name, 0) + 1
-    return Judged(workload, running, decision, _standing(workload, running, decision, version), proxies)
-
-
-def _standing(workload: Workload, pods: tuple[Pod, ...], decision: Decision, version: str | None) -> Standing:
-    if not pods:
-        return Standing.EMPTY
-    if decision.revision is None:
-        return Standing.ORPHANED if any(pod.proxy for pod in pods) else Standing.OUTSIDE
-    known = None if workload.proxy_image_set else version
-    return Standing.STALE if any(not _as_wanted(pod, decision.revision, known) for pod in pods) else Standing.CURRENT
-
-
-def _as_wanted(pod: Pod, revision: str, version: str | None) -> bool:
-    if pod.proxy is None or pod.proxy.revision != revision:
-        return False
-    return version is None or pod.proxy.version is None or pod.proxy.version == version
-
-
-def proxy_faults(judged: Judged, revision: str | None, version: str | None) -> tuple[str, ...]:
-    """What keeps a workload from being proved: every pod Ready, with a ready sidecar of the wanted revision and version."""
-    wanted = revision or judged.decision.revision
-    if wanted is None:
-        return ()
-    faults = []
-    for pod in judged.pods:
-        at = f"{judged.workload.namespace}/{pod.name}"
-        if pod.proxy is None:
-            faults.append(f"{at}: no sidecar")
-        elif pod.proxy.revision != wanted:
-            faults.append(f"{at}: sidecar of {pod.proxy.revision or 'an unknown revision'}, not of {wanted}")
-        elif version and pod.proxy.version and pod.proxy.version != version:
-            faults.append(f"{at}: sidecar of version {pod.proxy.version}, not {version}")
-        elif not pod.ready or not pod.proxy.ready:
-            faults.append(f"{at}: not ready{' (' + pod.waiting + ')' if pod.waiting else ''}")
-    return tuple(faults)
+    return Judged(workload, running, decision, None if workload.proxy_image_set else version)

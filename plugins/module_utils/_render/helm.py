@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The meshops.istio authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Helm as a subprocess: it owns its releases, we only tell it what to do."""
+"""Helm 3 or 4 as a subprocess: it owns its releases, we only tell it what to do."""
 
 from __future__ import annotations
 
@@ -14,7 +14,11 @@ import typing as t
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import yaml
+
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.errors import MeshError
+
+Json = dict[str, t.Any]
 
 
 class HelmError(MeshError):
@@ -24,79 +28,127 @@ class HelmError(MeshError):
 
 
 @dataclass(frozen=True, slots=True)
-class Helm:
-    binary: str
-    kubeconfig: str
-    context: str | None
-    namespace: str
+class Chart:
+    """A chart with its values, by a binary that is there. ``version`` picks one where the chart is named, not a path."""
 
-    def _run(self, *words: str, may_fail: bool = False) -> subprocess.CompletedProcess[str]:
-        where = ["--kubeconfig", self.kubeconfig, "--namespace", self.namespace] + (
-            ["--kube-context", self.context] if self.context else []
-        )
-        done = subprocess.run([self.binary, *words, *where], capture_output=True, text=True, check=False)
-        if done.returncode and not may_fail:
-            raise HelmError(
-                f"helm {words[0]} {words[1]} failed.",
-                where=f"namespace {self.namespace}",
-                why=_last(done.stderr),
-                do="correct it, and run again",
-            )
-        return done
+    helm: str
+    name: str
+    version: str | None
+    values: Mapping[str, t.Any]
 
-    def release(self, name: str) -> Release | None:
-        """The newest release of that name, None where there is none."""
-        status = self._run("status", name, "--output", "json", may_fail=True)
-        if status.returncode:
-            if "not found" in status.stderr:
-                return None
-            raise HelmError(f"helm status {name} failed.", where=f"namespace {self.namespace}", why=_last(status.stderr))
-        found = json.loads(status.stdout)
-        return Release(found["info"]["status"], found.get("config") or {}, str(found.get("manifest") or ""))
-
-    def manifest(self, name: str, chart: str, values: Mapping[str, t.Any]) -> str:
-        """What an installation would apply, rendered against the cluster, with nothing written."""
-        done = self._with_values("upgrade", name, chart, values, "--install", "--dry-run=server", "--output", "json")
-        return str(json.loads(done.stdout).get("manifest") or "")
-
-    def apply(self, name: str, chart: str, values: Mapping[str, t.Any]) -> None:
-        self._with_values("upgrade", name, chart, values, "--install", "--reset-values")
-
-    def uninstall(self, name: str) -> None:
-        self._run("uninstall", name)
-
-    def _with_values(self, verb: str, name: str, chart: str, values: Mapping[str, t.Any], *more: str) -> subprocess.CompletedProcess[str]:
-        with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
-            json.dump(values, file)
-            file.flush()
-            return self._run(verb, name, chart, "--values", file.name, *more)
+    def words(self) -> list[str]:
+        return [self.name, *(["--version", self.version] if self.version and not _is_path(self.name) else [])]
 
 
 @dataclass(frozen=True, slots=True)
 class Release:
+    """What helm has on record. ``number`` counts installation and upgrades from 1."""
+
+    number: int
     status: str
     values: Mapping[str, t.Any]
     manifest: str
 
+    @property
+    def busy(self) -> bool:
+        """An operation is under way, or was when helm was killed."""
+        return self.status.startswith("pending-") or self.status == "uninstalling"
 
-def _last(text: str) -> str:
-    lines = [line for line in text.strip().splitlines() if line]
-    return lines[-1] if lines else "it said nothing"
+
+@dataclass(frozen=True, slots=True)
+class Helm:
+    """Helm on one namespace of one cluster."""
+
+    binary: str
+    kubeconfig: str
+    namespace: str
+
+    def release(self, name: str) -> Release | None:
+        """The newest release of that name, None where there is none."""
+        done = self._run("status", name, "--output", "json", may_fail=True)
+        if done.returncode:
+            if "not found" in done.stderr:
+                return None
+            raise self._error(f"helm status {name} failed.", done.stderr)
+        found = json.loads(done.stdout)
+        return Release(int(found["version"]), found["info"]["status"], found.get("config") or {}, str(found.get("manifest") or ""))
+
+    def rendered(self, name: str, chart: Chart, release: Release | None) -> tuple[Json, ...]:
+        """What installing (or upgrading) would apply, with the cluster's own versions in view; nothing is written.
+
+        The first installation stays the measure for a release that was never upgraded: charts may render an upgrade otherwise.
+        """
+        upgrade = ["--is-upgrade"] if release and release.number > 1 else []
+        return objects(self._with_values("template", name, chart, "--no-hooks", "--dry-run=server", *upgrade).stdout)
+
+    def apply(self, name: str, chart: Chart) -> None:
+        self._with_values("upgrade", name, chart, "--install", "--reset-values")
+
+    def uninstall(self, name: str) -> None:
+        self._run("uninstall", name)
+
+    def _with_values(self, verb: str, name: str, chart: Chart, *more: str) -> subprocess.CompletedProcess[str]:
+        return _with_values(chart.values, lambda path: self._run(verb, name, *chart.words(), "--values", path, *more))
+
+    def _run(self, *words: str, may_fail: bool = False) -> subprocess.CompletedProcess[str]:
+        done = _helm(self.binary, *words, "--kubeconfig", self.kubeconfig, "--namespace", self.namespace)
+        if done.returncode and not may_fail:
+            raise self._error(f"helm {words[0]} {words[1]} failed.", done.stderr)
+        return done
+
+    def _error(self, what: str, said: str) -> HelmError:
+        return HelmError(what, where=f"namespace {self.namespace}", why=_short(said), do="correct what helm says, and run again")
 
 
-def check(binary: str, chart: str) -> None:
+def check(chart: Chart) -> None:
     """Raises MeshError where helm or the chart is missing, before anything is written."""
-    if shutil.which(binary) is None:
+    if shutil.which(chart.helm) is None:
         raise MeshError(
-            "helm is not there.", where=f'"{binary}"', why="not found in PATH", do="install helm 3 or 4, or name it with mesh_helm"
+            "There is no helm.", where=f'"{chart.helm}"', why="not found in PATH", do="install helm 3 or 4, or name it: mesh_helm"
         )
-    if _is_path(chart) and not os.path.isfile(os.path.join(chart, "Chart.yaml")) and not os.path.isfile(chart):
-        raise MeshError(
-            "The chart does not exist.", where=chart, do="correct mesh_chart: a folder with Chart.yaml, a .tgz, or a name as helm takes it"
-        )
-    shown = subprocess.run([binary, "show", "chart", chart], capture_output=True, text=True, check=False)
+    if _is_path(chart.name) and not os.path.isfile(chart.name) and not os.path.isfile(os.path.join(chart.name, "Chart.yaml")):
+        do = "correct mesh_chart: a folder with Chart.yaml, a .tgz, or a name as helm takes it"
+        raise MeshError("The chart does not exist.", where=chart.name, do=do)
+    shown = _helm(chart.helm, "show", "chart", *chart.words())
     if shown.returncode:
-        raise MeshError("The chart cannot be read.", where=chart, why=_last(shown.stderr), do="correct mesh_chart")
+        raise MeshError("The chart cannot be read.", where=" ".join(chart.words()), why=_short(shown.stderr), do="correct mesh_chart")
+
+
+def offline(name: str, namespace: str, chart: Chart) -> tuple[Json, ...]:
+    """What the chart renders without any cluster: enough to see which version it brings. Raises HelmError where it can't."""
+    done = _with_values(
+        chart.values,
+        lambda path: _helm(chart.helm, "template", name, *chart.words(), "--namespace", namespace, "--values", path, "--no-hooks"),
+    )
+    if done.returncode:
+        raise HelmError("The chart cannot be rendered.", where=chart.name, why=_short(done.stderr), do="correct mesh_chart or mesh_values")
+    return objects(done.stdout)
+
+
+def objects(manifest: str) -> tuple[Json, ...]:
+    """The objects of a manifest, in an order of their own, so that two can be compared."""
+    found = [item for item in yaml.safe_load_all(manifest) if isinstance(item, dict)]
+    return tuple(
+        sorted(found, key=lambda item: (str(item.get("kind")), str(item["metadata"].get("namespace")), str(item["metadata"]["name"])))
+    )
+
+
+def _helm(binary: str, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([binary, *words], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+
+
+def _with_values(values: Mapping[str, t.Any], run: t.Callable[[str], subprocess.CompletedProcess[str]]) -> subprocess.CompletedProcess[str]:
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+        json.dump(values, file)
+        file.flush()
+        return run(file.name)
+
+
+def _short(text: str) -> str:
+    """Helm's own error, without the warnings and log lines around it."""
+    lines = [line for line in text.strip().splitlines() if line.strip()]
+    errors = [line.removeprefix("Error: ") for line in lines if line.startswith("Error:")]
+    return (errors or lines or ["it said nothing"])[-1]
 
 
 def _is_path(chart: str) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible.module_utils.common.parameters import env_fallback
+
 from ansible_collections.meshops.istio.plugins.module_utils._verbs.verb import Verb
 
 

@@ -11,12 +11,23 @@ from collections.abc import Callable, Mapping
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.common.parameters import remove_values
+
 from ansible_collections.meshops.istio.plugins.module_utils._kube.cluster import Cluster
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.errors import MeshError
 from ansible_collections.meshops.istio.plugins.module_utils._runtime.options import argument_spec
 from ansible_collections.meshops.istio.plugins.module_utils._verbs.verb import Context, Verb
 
-_SECRET = ("api_key", "password")
+
+def _secrets(params: Mapping[str, t.Any]) -> set[str]:
+    """Every secret value among the options; a kubeconfig given as a dictionary holds them in its users."""
+    secrets = {str(params[name]) for name in ("api_key", "password") if params.get(name)}
+    kubeconfig = params.get("kubeconfig")
+    users = kubeconfig.get("users") if isinstance(kubeconfig, dict) else None
+    for entry in users if isinstance(users, list) else ():
+        user = entry.get("user") if isinstance(entry, dict) else None
+        if isinstance(user, dict):
+            secrets |= {str(user[name]) for name in ("token", "password", "client-key-data") if user.get(name)}
+    return secrets
 
 
 def perform(verb: Verb[t.Any], params: Mapping[str, t.Any], *, check_mode: bool, say: Callable[[str], None]) -> dict[str, t.Any]:
@@ -24,7 +35,7 @@ def perform(verb: Verb[t.Any], params: Mapping[str, t.Any], *, check_mode: bool,
 
     Secrets that the options hold are removed from every value by Ansible's own ``remove_values``.
     """
-    secrets = {str(params[name]) for name in _SECRET if params.get(name)}
+    secrets = _secrets(params)
 
     def scrubbed(line: str) -> None:
         say(str(remove_values(line, secrets)))

@@ -7,42 +7,33 @@ from __future__ import annotations
 
 import typing as t
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from ansible_collections.meshops.istio.plugins.module_utils._kube.control_planes import (
-    deployment_of,
-    endpoints_of,
-    follow,
-    injectors,
-    pods_of,
-)
+from ansible_collections.meshops.istio.plugins.module_utils._kube import control_planes, helm_record
 from ansible_collections.meshops.istio.plugins.module_utils._kube.snapshot import take
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.errors import MeshError
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.progress import Progress
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.referrers import check_unused
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision import check_revision
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.rollout import control_plane_ready
-from ansible_collections.meshops.istio.plugins.module_utils._render.helm import Helm, check
-from ansible_collections.meshops.istio.plugins.module_utils._verbs.verb import (
-    ISTIO_NAMESPACE,
-    WAIT_TIMEOUT,
-    Context,
-    Difference,
-    Result,
-    Verb,
-)
-from ansible_collections.meshops.istio.plugins.module_utils._verbs.wait import wait_until
+from ansible_collections.meshops.istio.plugins.module_utils._render.control_plane import check_rendering
+from ansible_collections.meshops.istio.plugins.module_utils._render.helm import Chart, Helm, Release, check, objects
+from ansible_collections.meshops.istio.plugins.module_utils._verbs.verb import ISTIO_NAMESPACE, WAIT, Context, Difference, Result, Verb
+from ansible_collections.meshops.istio.plugins.module_utils._verbs.wait import Late, Patience, wait_until
 
-SPEC: dict[str, t.Any] = {
-    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+CHART: dict[str, t.Any] = {
     "provider": {"type": "str", "choices": ["helm"], "default": "helm"},
-    "revision": {"type": "str", "required": True},
-    "version": {"type": "str"},
     "chart": {"type": "str"},
     "values": {"type": "dict", "default": {}},
     "helm": {"type": "str", "default": "helm"},
-    "istio_namespace": ISTIO_NAMESPACE,
-    "wait_timeout": WAIT_TIMEOUT,
+}
+SPEC: dict[str, t.Any] = {
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "revision": {"type": "str", "required": True},
+    "version": {"type": "str"},
+    **CHART,
+    **ISTIO_NAMESPACE,
+    **WAIT,
 }
 
 
@@ -51,96 +42,117 @@ class Options:
     absent: bool
     revision: str
     version: str | None
-    chart: str
-    values: Mapping[str, t.Any]
-    helm: Helm
+    chart: Chart
     istio_namespace: str
-    timeout: int
+    patience: Patience
 
     @classmethod
     def of(cls, params: Mapping[str, t.Any]) -> Options:
         check_revision(params["revision"])
         absent = params["state"] == "absent"
+        chart = chart_of(params)
         if not absent:
-            if not params["chart"]:
-                raise MeshError(
-                    "chart is needed.", where="provider helm", do="give the istiod chart, as a path or as a name that helm takes"
-                )
-            check(params["helm"], params["chart"])
-        if not isinstance(params["kubeconfig"], str):
-            raise MeshError("helm needs a kubeconfig file.", why="the cluster is given in another way", do="set kubeconfig to a path")
-        helm = Helm(params["helm"], params["kubeconfig"], params["context"], params["istio_namespace"])
-        return cls(
-            absent,
-            params["revision"],
-            params["version"],
-            params["chart"] or "",
-            params["values"],
-            helm,
-            params["istio_namespace"],
-            params["wait_timeout"],
-        )
+            check_chart(chart)
+        return cls(absent, params["revision"], params["version"], chart, params["istio_namespace"], Patience.of(params))
 
     @property
     def release(self) -> str:
-        return f"istiod-{self.revision}"
+        return release_of(self.revision)
 
-    def wanted(self) -> dict[str, t.Any]:
-        """The user's values, with what the revision itself says; the official chart's names."""
-        given = dict(self.values)
-        shared = {
-            "istioNamespace": self.istio_namespace,
-            **({"tag": self.version} if self.version else {}),
-            **(given.pop("global", None) or {}),
-        }
-        return {**given, "revision": self.revision, "global": shared}
+
+def chart_of(params: Mapping[str, t.Any]) -> Chart:
+    """The chart with the user's values and with what the revision itself says, by the official chart's names."""
+    values = dict(params["values"])
+    shared = {"istioNamespace": params["istio_namespace"], **(values.pop("global", None) or {})}
+    return Chart(params["helm"], params["chart"] or "", params["version"], {**values, "revision": params["revision"], "global": shared})
+
+
+def check_chart(chart: Chart) -> None:
+    """Raises MeshError where the chart is not given, or it or helm is not there."""
+    if not chart.name:
+        do = "mesh_chart: the istiod chart, as a path or as a name that helm takes"
+        raise MeshError("No chart is given.", where="provider helm", why="helm installs the control plane from a chart", do=do)
+    check(chart)
+
+
+def release_of(revision: str) -> str:
+    return f"istiod-{revision}"
 
 
 def run(options: Options, context: Context) -> Result:
-    return _absent(options, context) if options.absent else _present(options, context)
+    with context.cluster.kubeconfig() as path:
+        helm = Helm(options.chart.helm, path, options.istio_namespace)
+        return _absent(options, context, helm) if options.absent else _present(options, context, helm)
 
 
-def _present(options: Options, context: Context) -> Result:
-    wanted = options.wanted()
-    found = options.helm.release(options.release)
-    rendered = options.helm.manifest(options.release, options.chart, wanted)
-    same = found is not None and found.status == "deployed" and found.manifest.strip() == rendered.strip() and found.values == wanted
+def _present(options: Options, context: Context, helm: Helm) -> Result:
+    found = helm.release(options.release)
+    if found and found.busy and not context.check_mode:
+        found = _undisturbed(options, context, helm, found)
+    rendered = helm.rendered(options.release, options.chart, found)
+    version = check_rendering(rendered, options.revision, options.version)
+    same = found is not None and found.status == "deployed" and found.values == options.chart.values and objects(found.manifest) == rendered
     if not same and not context.check_mode:
-        context.say(f"control plane {options.revision}: helm installs {options.release}")
-        options.helm.apply(options.release, options.chart, wanted)
+        context.say(f"control plane {options.revision}: helm installs {version or 'it'} as release {options.release}")
+        helm.apply(options.release, options.chart)
     if not context.check_mode:
         _wait(options, context)
-    before = dict(found.values) if found else None
+    done = "is there" if same else f"{'would be' if context.check_mode else 'was'} {'upgraded' if found else 'installed'}"
+    after = {"chart": options.chart.name, "version": version, "values": dict(options.chart.values)}
+    before = {"values": dict(found.values), "status": found.status} if found else None
     return Result(
-        msg=f"control plane {options.revision} is {'as it was' if same else 'there'}",
-        differences=() if same else (Difference(f"release/{options.release}", before, wanted),),
-        facts={"revision": options.revision},
+        msg=f"control plane {options.revision} {done}",
+        differences=() if same else (Difference(f"release/{options.release}", before, after),),
+        facts={"revision": options.revision, "version": version},
         predicted=context.check_mode,
     )
 
 
-def _wait(options: Options, context: Context) -> None:
-    with follow(context.cluster, options.istio_namespace) as now:
+def _undisturbed(options: Options, context: Context, helm: Helm, found: Release) -> Release | None:
+    """The release when no operation is under way: one that does not end in the grace time was killed, and its record goes."""
+    patience = replace(options.patience, timeout=min(options.patience.timeout, options.patience.grace))
+    with helm_record.follow(context.cluster, options.istio_namespace, options.release) as now:
 
         def step() -> Progress:
-            deployment = deployment_of(now, options.revision)
-            service = f"istiod-{options.revision}"
-            return control_plane_ready(options.revision, deployment, pods_of(now, deployment), injectors(now), endpoints_of(now, service))
+            pending = helm_record.busy(now)
+            return Progress(0 if pending else 1, 1, tuple(f"helm, which has it as {status}" for status in pending))
 
-        wait_until(f"control plane {options.revision}", now, step, context, options.timeout)
+        try:
+            wait_until(f"release {options.release}", now, step, context, patience)
+        except Late:
+            context.say(f"release {options.release}: helm was killed during its last operation, which is now done again")
+            helm_record.clear(context.cluster, options.istio_namespace, options.release, found.number)
+    return helm.release(options.release)
 
 
-def _absent(options: Options, context: Context) -> Result:
-    found = options.helm.release(options.release)
+def _wait(options: Options, context: Context) -> None:
+    with control_planes.follow(context.cluster, options.istio_namespace) as now:
+
+        def step() -> Progress:
+            deployment = control_planes.deployment_of(now, options.revision)
+            return control_plane_ready(
+                options.revision,
+                deployment,
+                control_planes.pods_of(now, deployment),
+                control_planes.injectors(now),
+                control_planes.endpoints_of(now, options.release),
+            )
+
+        wait_until(f"control plane {options.revision}", now, step, context, options.patience)
+
+
+def _absent(options: Options, context: Context, helm: Helm) -> Result:
+    found = helm.release(options.release)
+    facts = {"revision": options.revision}
     if found is None:
-        return Result(msg=f"control plane {options.revision} is not there", facts={"revision": options.revision})
+        return Result(msg=f"control plane {options.revision} is not there", facts=facts)
     check_unused(take(context.cluster), options.revision)
     if not context.check_mode:
-        options.helm.uninstall(options.release)
+        helm.uninstall(options.release)
     return Result(
-        msg=f"control plane {options.revision} is removed",
-        differences=(Difference(f"release/{options.release}", dict(found.values), None),),
-        facts={"revision": options.revision},
+        msg=f"control plane {options.revision} {'would be' if context.check_mode else 'was'} removed",
+        differences=(Difference(f"release/{options.release}", {"values": dict(found.values), "status": found.status}, None),),
+        facts=facts,
         predicted=context.check_mode,
     )
 

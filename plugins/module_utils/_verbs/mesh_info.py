@@ -13,10 +13,11 @@ from ansible_collections.meshops.istio.plugins.module_utils._kube import record
 from ansible_collections.meshops.istio.plugins.module_utils._kube.snapshot import take
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.snapshot import Snapshot
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.status import report
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.workloads import Judged
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.words import count
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.workloads import Judged, Standing
 from ansible_collections.meshops.istio.plugins.module_utils._verbs.verb import ISTIO_NAMESPACE, Context, Result, Verb
 
-SPEC: dict[str, t.Any] = {"istio_namespace": ISTIO_NAMESPACE, "report": {"type": "bool", "default": False}, "cluster_name": {"type": "str"}}
+SPEC: dict[str, t.Any] = {"report": {"type": "bool", "default": False}, "cluster_name": {"type": "str"}, **ISTIO_NAMESPACE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +39,15 @@ def run(options: Options, context: Context) -> Result:
     if options.report:
         context.say("\n".join(["", *lines, ""]))
     return Result(
-        msg=f"{len(snapshot.control_planes)} control planes, {len(snapshot.namespaces)} namespaces, {len(snapshot.judged)} workloads",
-        facts={"kubernetes": kubernetes, "report": lines, **facts(snapshot)},
+        msg=", ".join(
+            count(len(found), noun)
+            for found, noun in (
+                (snapshot.control_planes, "control plane"),
+                (snapshot.namespaces, "namespace"),
+                (snapshot.judged, "workload"),
+            )
+        ),
+        facts={"cluster_uid": context.cluster.uid(), "kubernetes": kubernetes, "report": lines, **facts(snapshot)},
     )
 
 
@@ -81,9 +89,9 @@ def _workload(judged: Judged) -> dict[str, object]:
         "namespace": workload.namespace,
         "name": workload.name,
         "gets": judged.decision.revision,
-        "proxies": dict(judged.proxies),
+        "proxies": judged.proxies,
         "standing": str(judged.standing),
-        "stale": judged.standing == "stale",
+        "stale": judged.standing is Standing.STALE,
     }
 
 

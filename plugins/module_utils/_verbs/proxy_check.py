@@ -7,23 +7,23 @@ from __future__ import annotations
 
 import typing as t
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from ansible_collections.meshops.istio.plugins.module_utils._kube.follow import Follow, Kind
+from ansible_collections.meshops.istio.plugins.module_utils._kube.rolling import follow, live
 from ansible_collections.meshops.istio.plugins.module_utils._kube.snapshot import take
-from ansible_collections.meshops.istio.plugins.module_utils._kube.workloads import PODS, pod
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.errors import MeshError
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.progress import Progress
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.proof import Fault, faults, in_the_mesh
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.snapshot import Snapshot
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.workloads import Standing, proxy_faults
-from ansible_collections.meshops.istio.plugins.module_utils._verbs.verb import WAIT_TIMEOUT, Context, Result, Verb
-from ansible_collections.meshops.istio.plugins.module_utils._verbs.wait import Late, wait_until
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.words import count
+from ansible_collections.meshops.istio.plugins.module_utils._verbs.verb import WAIT, Context, Result, Verb
+from ansible_collections.meshops.istio.plugins.module_utils._verbs.wait import Patience, wait_until
 
 SPEC: dict[str, t.Any] = {
     "namespaces": {"type": "list", "elements": "str", "required": True},
     "revision": {"type": "str"},
     "version": {"type": "str"},
-    "wait_timeout": WAIT_TIMEOUT,
+    **WAIT,
 }
 
 
@@ -32,49 +32,45 @@ class Options:
     namespaces: tuple[str, ...]
     revision: str | None
     version: str | None
-    timeout: int
+    patience: Patience
 
     @classmethod
     def of(cls, params: Mapping[str, t.Any]) -> Options:
-        return cls(tuple(params["namespaces"]), params["revision"], params["version"], params["wait_timeout"])
+        return cls(tuple(params["namespaces"]), params["revision"], params["version"], Patience.of(params))
 
 
 def run(options: Options, context: Context) -> Result:
     snapshot = take(context.cluster)
-    faults = _faults(snapshot, options)
-    if faults:
-        faults = _wait(snapshot, options, context)
-    if faults:
-        raise MeshError(
-            "Some proxies are not as they should be.",
-            where="; ".join(faults[:10]) + (f" and {len(faults) - 10} more" if len(faults) > 10 else ""),
-            do="look at these pods; a pod of the wrong revision is restarted by workload_restart",
-        )
-    checked = snapshot.standing(Standing.CURRENT, Standing.STALE, namespaces=options.namespaces)
-    return Result(msg=f"{len(checked)} workloads proved", facts={"workloads": len(checked)})
+    first = _progress(snapshot, options)
+    if first.failing:
+        raise first.failing
+    if not first.finished:
+        with follow(context.cluster) as now:
+            wait_until("proof", now, lambda: _progress(live(now, snapshot), options), context, options.patience)
+    proved = in_the_mesh(snapshot.within(options.namespaces))
+    return Result(
+        msg=f"{count(len(proved), 'workload')} in {count(len(options.namespaces), 'namespace')} proved",
+        facts={"workloads": [judged.workload.path for judged in proved]},
+    )
 
 
-def _faults(snapshot: Snapshot, options: Options) -> list[str]:
-    """Workloads that nobody injects, by their own wish, are no fault."""
-    judged = snapshot.standing(Standing.CURRENT, Standing.STALE, namespaces=options.namespaces)
-    return [fault for one in judged for fault in proxy_faults(one, options.revision, options.version)]
+def _progress(snapshot: Snapshot, options: Options) -> Progress:
+    workloads = in_the_mesh(snapshot.within(options.namespaces))
+    found = {judged.workload.owner: faults(judged, options.revision, options.version) for judged in workloads}
+    texts = [fault.text for one in found.values() for fault in one]
+    lasting = [fault for one in found.values() for fault in one if fault.lasting]
+    proved = sum(not one for one in found.values())
+    return Progress(proved, len(found), tuple(texts), failing=_problem(lasting) if lasting else None)
 
 
-def _wait(snapshot: Snapshot, options: Options, context: Context) -> list[str]:
-    with Follow(context.cluster, {"pods": Kind(PODS, pod)}) as now:
-
-        def found() -> list[str]:
-            return _faults(replace(snapshot, pods=now.objects("pods")), options)
-
-        def step() -> Progress:
-            faults = found()
-            return Progress(0 if faults else 1, 1, tuple(faults))
-
-        try:
-            wait_until("proxies", now, step, context, options.timeout)
-        except Late:
-            return found()
-    return []
+def _problem(lasting: list[Fault]) -> MeshError:
+    more = f"; and {len(lasting) - 10} more" if len(lasting) > 10 else ""
+    return MeshError(
+        "Some proxies are not as they should be.",
+        where="; ".join(fault.text for fault in lasting[:10]) + more,
+        why="their workloads are rolled out, so waiting does not change it",
+        do="look at the events of these pods and at the injectors; workload_restart restarts what is stale",
+    )
 
 
 VERB = Verb("proxy_check", SPEC, Options.of, run)

@@ -7,14 +7,18 @@ from __future__ import annotations
 
 import typing as t
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from ansible_collections.meshops.istio.plugins.module_utils._kube.rights import missing, needed
+from ansible_collections.meshops.istio.plugins.module_utils._kube.rights import missing
 from ansible_collections.meshops.istio.plugins.module_utils._kube.snapshot import take
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.errors import Blocked, MeshError
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.plan import Plan, Target, make_plan
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision import check_revision
-from ansible_collections.meshops.istio.plugins.module_utils._render import helm
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.status import plan_report
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.words import count
+from ansible_collections.meshops.istio.plugins.module_utils._render.control_plane import check_rendering
+from ansible_collections.meshops.istio.plugins.module_utils._render.helm import Chart, offline
+from ansible_collections.meshops.istio.plugins.module_utils._verbs.control_plane import CHART, chart_of, check_chart, release_of
 from ansible_collections.meshops.istio.plugins.module_utils._verbs.verb import ISTIO_NAMESPACE, Context, Result, Verb
 
 SPEC: dict[str, t.Any] = {
@@ -23,26 +27,35 @@ SPEC: dict[str, t.Any] = {
     "from_revision": {"type": "str"},
     "waves": {"type": "list", "elements": "raw", "default": []},
     "exclude": {"type": "list", "elements": "str", "default": []},
-    "istio_namespace": ISTIO_NAMESPACE,
-    "chart": {"type": "str"},
-    "helm": {"type": "str", "default": "helm"},
+    "install": {"type": "bool", "default": False},
+    "report": {"type": "bool", "default": False},
+    **CHART,
+    **ISTIO_NAMESPACE,
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
     target: Target
-    chart: str | None
-    helm: str
+    chart: Chart | None
+    """What the control plane is installed from; None where that is not part of the plan."""
+    report: bool
 
     @classmethod
     def of(cls, params: Mapping[str, t.Any]) -> Options:
         check_revision(params["revision"])
-        waves = tuple(_wave(wave, number) for number, wave in enumerate(params["waves"], start=1))
+        chart = chart_of(params) if params["install"] else None
+        if chart:
+            check_chart(chart)
         target = Target(
-            params["revision"], params["version"], params["from_revision"], waves, frozenset(params["exclude"]), params["istio_namespace"]
+            revision=params["revision"],
+            version=params["version"],
+            come_from=params["from_revision"],
+            waves=tuple(_wave(wave, number) for number, wave in enumerate(params["waves"], start=1)),
+            exclude=frozenset(params["exclude"]),
+            istio_namespace=params["istio_namespace"],
         )
-        return cls(target, params["chart"], params["helm"])
+        return cls(target, chart, params["report"])
 
 
 def _wave(wave: object, number: int) -> tuple[str, ...] | str:
@@ -50,25 +63,35 @@ def _wave(wave: object, number: int) -> tuple[str, ...] | str:
         return wave
     if isinstance(wave, list) and all(isinstance(name, str) for name in wave):
         return tuple(wave)
-    raise MeshError(
-        "A wave is neither a list of namespaces nor a label selector.", where=f"wave {number}", do='for example [["shop"], "team=pay"]'
-    )
+    do = 'for example mesh_waves: [[shop, cart], "team=pay"]'
+    raise MeshError("A wave is neither a list of namespaces nor a label selector.", where=f"mesh_waves, wave {number}", do=do)
 
 
 def run(options: Options, context: Context) -> Result:
-    if options.chart is not None:
-        helm.check(options.helm, options.chart)
-    rights = missing(context.cluster, needed(options.target.istio_namespace))
+    target = options.target
+    if options.chart:
+        rendered = offline(release_of(target.revision), target.istio_namespace, options.chart)
+        target = replace(target, version=check_rendering(rendered, target.revision, target.version))
+    rights = missing(context.cluster, target.istio_namespace, install=options.chart is not None)
     if rights:
         raise MeshError(
             "This user may not do all that the upgrade needs.",
             where=", ".join(right.text() for right in rights),
-            do="grant these rights, or use another user",
+            why="each of these was asked of the API server (SelfSubjectAccessReview), and it said no",
+            do="have these rights granted, or use another user",
         )
-    plan = make_plan(take(context.cluster), options.target)
+    snapshot = take(context.cluster)
+    plan = make_plan(snapshot, target)
     if plan.blockers:
         raise Blocked(plan.blockers)
-    return Result(msg=_sentence(plan, options.target), facts=_facts(plan), warnings=plan.warnings, predicted=True)
+    if options.report:
+        context.say("\n".join(plan_report(plan, target.revision)))
+    return Result(
+        msg=_sentence(plan, target),
+        facts={"cluster_uid": context.cluster.uid(), "version": target.version, **_facts(plan)},
+        warnings=plan.warnings,
+        predicted=True,
+    )
 
 
 def _facts(plan: Plan) -> dict[str, object]:
@@ -76,13 +99,13 @@ def _facts(plan: Plan) -> dict[str, object]:
         "from_revision": plan.old,
         "waves": [list(wave) for wave in plan.waves],
         "moves": [{"namespace": m.namespace.name, "before": m.namespace.asks.text(), "after": m.then.text()} for m in plan.moves],
-        "restarts": [f"{j.workload.namespace}/{j.workload.short}" for j in plan.restarts],
+        "restarts": [judged.workload.path for judged in plan.restarts],
     }
 
 
 def _sentence(plan: Plan, target: Target) -> str:
-    waves = f"{len(plan.waves)} wave{'' if len(plan.waves) == 1 else 's'}"
-    return f"{len(plan.moves)} namespaces move to {target.revision} in {waves}, {len(plan.restarts)} workloads restart"
+    moves, restarts = count(len(plan.moves), "namespace"), count(len(plan.restarts), "workload")
+    return f"{moves} would move to {target.revision} in {count(len(plan.waves), 'wave')}, {restarts} would restart"
 
 
 VERB = Verb("upgrade_plan", SPEC, Options.of, run)

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import getpass
+import secrets
 import socket
 import time
 import typing as t
@@ -15,17 +16,19 @@ from dataclasses import dataclass, replace
 from ansible_collections.meshops.istio.plugins.module_utils._kube import record as records
 from ansible_collections.meshops.istio.plugins.module_utils._kube.snapshot import take
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.errors import MeshError
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.record import Phase, Record, begun, next_step
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.record import NAME, Phase, Record, begun, next_step, to_roll_back
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.snapshot import Snapshot
 from ansible_collections.meshops.istio.plugins.module_utils._verbs.verb import ISTIO_NAMESPACE, Context, Difference, Result, Verb
 
+STATES = ("started", "advanced", "finished", "rolling_back", "rolled_back", "read")
 SPEC: dict[str, t.Any] = {
-    "state": {"type": "str", "choices": ["started", "advanced", "finished", "rolled_back", "read"], "default": "read"},
+    "state": {"type": "str", "choices": list(STATES), "default": "read"},
     "revision": {"type": "str"},
+    "version": {"type": "str"},
     "from_revision": {"type": "str"},
     "waves": {"type": "list", "elements": "list"},
     "wave": {"type": "int"},
-    "istio_namespace": ISTIO_NAMESPACE,
+    **ISTIO_NAMESPACE,
 }
 
 
@@ -33,6 +36,7 @@ SPEC: dict[str, t.Any] = {
 class Options:
     state: str
     revision: str
+    version: str | None
     old: str | None
     waves: tuple[tuple[str, ...], ...]
     wave: int
@@ -40,13 +44,18 @@ class Options:
 
     @classmethod
     def of(cls, params: Mapping[str, t.Any]) -> Options:
-        if params["state"] == "started" and not (params["revision"] and params["waves"] is not None):
+        if params["state"] == "started" and (not params["revision"] or params["waves"] is None):
             raise MeshError("revision and waves are needed.", where="state started", do="take them from upgrade_plan")
         if params["state"] == "advanced" and params["wave"] is None:
             raise MeshError("wave is needed.", where="state advanced", do="say which wave is done, counted from 0")
-        waves = tuple(tuple(wave) for wave in params["waves"] or [])
         return cls(
-            params["state"], params["revision"] or "", params["from_revision"], waves, params["wave"] or 0, params["istio_namespace"]
+            state=params["state"],
+            revision=params["revision"] or "",
+            version=params["version"],
+            old=params["from_revision"],
+            waves=tuple(tuple(wave) for wave in params["waves"] or []),
+            wave=params["wave"] or 0,
+            istio_namespace=params["istio_namespace"],
         )
 
 
@@ -54,16 +63,16 @@ def run(options: Options, context: Context) -> Result:
     found = records.load(context.cluster, options.istio_namespace)
     snapshot = take(context.cluster)
     wanted = _wanted(options, found, snapshot)
-    if wanted is not None and wanted != found:
+    changed = wanted is not None and wanted != found
+    if wanted is not None and changed:
         records.save(context.cluster, options.istio_namespace, wanted, new=found is None)
-    changed = wanted != found
-    steps = next_step(wanted, snapshot) if wanted else ()
     return Result(
         msg=wanted.text() if wanted else "no upgrade on record",
-        differences=(Difference("upgrade", found.text() if found else None, wanted.text() if wanted else None),) if changed else (),
+        differences=(Difference(f"configmap/{NAME}", found and _facts(found), wanted and _facts(wanted)),) if changed else (),
         facts={
             "record": _facts(wanted) if wanted else None,
-            "pending": [_wave(wanted, index) for index in steps] if wanted else [],
+            "pending": [_wave(wanted, index) for index in next_step(wanted, snapshot)] if wanted else [],
+            "moved": list(to_roll_back(wanted, snapshot.namespace)),
         },
     )
 
@@ -74,8 +83,10 @@ def _wanted(options: Options, found: Record | None, snapshot: Snapshot) -> Recor
             return begun(found, _new(options, snapshot), snapshot)
         case "advanced" if found and found.phase is Phase.RUNNING:
             return found.advanced(options.wave)
-        case "finished" if found:
+        case "finished" if found and found.phase is Phase.RUNNING:
             return replace(found, phase=Phase.DONE, wave=len(found.waves))
+        case "rolling_back" if found and found.phase is not Phase.ROLLED_BACK:
+            return replace(found, phase=Phase.ROLLING_BACK)
         case "rolled_back" if found:
             return replace(found, phase=Phase.ROLLED_BACK, wave=0)
     return found
@@ -84,7 +95,9 @@ def _wanted(options: Options, found: Record | None, snapshot: Snapshot) -> Recor
 def _new(options: Options, snapshot: Snapshot) -> Record:
     names = [name for wave in options.waves for name in wave]
     return Record(
+        id=secrets.token_hex(4),
         revision=options.revision,
+        version=options.version,
         old=options.old,
         waves=options.waves,
         namespaces={name: snapshot.namespace[name].uid for name in names if name in snapshot.namespace},
@@ -97,7 +110,9 @@ def _new(options: Options, snapshot: Snapshot) -> Record:
 
 def _facts(record: Record) -> dict[str, object]:
     return {
+        "id": record.id,
         "revision": record.revision,
+        "version": record.version,
         "from_revision": record.old,
         "phase": str(record.phase),
         "waves": [list(wave) for wave in record.waves],

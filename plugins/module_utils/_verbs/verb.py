@@ -67,5 +67,5 @@ class Verb(t.Generic[Chosen]):
     run: Callable[[Chosen, Context], Result]
 
 
-ISTIO_NAMESPACE: dict[str, t.Any] = {"type": "str", "default": "istio-system"}
-WAIT_TIMEOUT: dict[str, t.Any] = {"type": "int", "default": 600}
+ISTIO_NAMESPACE: dict[str, t.Any] = {"istio_namespace": {"type": "str", "default": "istio-system"}}
+WAIT: dict[str, t.Any] = {"wait_timeout": {"type": "int", "default": 600}, "grace_time": {"type": "int", "default": 60}}

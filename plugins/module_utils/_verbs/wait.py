@@ -5,16 +5,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import typing as t
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from ansible_collections.meshops.istio.plugins.module_utils._kube.follow import Follow
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.errors import MeshError
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.progress import Progress
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.words import count
 from ansible_collections.meshops.istio.plugins.module_utils._verbs.verb import Context
 
 HEARTBEAT = 30.0
-GRACE = 60.0
-"""Seconds that something may fail and still come right by itself."""
+SAY_EVERY = 2.0
+"""Seconds between two lines: of what changes faster only the latest is worth a line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long is waited, in seconds."""
+
+    timeout: float
+    grace: float
+    """How long something may fail and still come right by itself: a crash loop, a quota, no node yet."""
+
+    @classmethod
+    def of(cls, params: Mapping[str, t.Any]) -> Patience:
+        for name in ("wait_timeout", "grace_time"):
+            if params[name] < 0:
+                raise MeshError(f"{name} cannot be negative.", where=f"{name}: {params[name]}", do="give seconds, for example 600")
+        return cls(params["wait_timeout"], params["grace_time"])
 
 
 class Late(MeshError):
@@ -23,35 +42,38 @@ class Late(MeshError):
     kind = "timeout"
 
 
-def wait_until(what: str, follow: Follow, step: Callable[[], Progress], context: Context, timeout: float) -> None:
+def wait_until(what: str, follow: Follow, step: Callable[[], Progress], context: Context, patience: Patience) -> None:
     """Returns when the step is finished; raises its fatal error at once, a failing one after the grace time."""
     start = context.clock()
-    said, said_at, failing_since = "", start, 0.0
+    said, said_at = "", -SAY_EVERY
+    failing_since: float | None = None
     while True:
         progress = step()
-        now = context.clock()
+        now = context.clock() - start
         if progress.fatal:
             raise progress.fatal
         if progress.finished:
             return
-        failing_since = (failing_since or now) if progress.failing else 0.0
-        if progress.failing and now - failing_since > GRACE:
-            raise progress.failing
+        failing_since = None if progress.failing is None else now if failing_since is None else failing_since
+        patient_until = patience.timeout if failing_since is None else min(patience.timeout, failing_since + patience.grace)
+        if now >= patient_until:
+            raise progress.failing or _late(what, progress, patience)
         line = _line(what, progress)
-        if line != said or now - said_at >= HEARTBEAT:
+        if now - said_at >= (HEARTBEAT if line == said else SAY_EVERY):
             context.say(line)
             said, said_at = line, now
-        left = timeout - (now - start)
-        if left <= 0:
-            raise progress.failing or Late(
-                f"{what} took longer than {timeout:.0f} seconds.",
-                where="; ".join(progress.waiting[:5]),
-                do="look at what is waited for, then start the same command again: it goes on where it was",
-            )
-        follow.wait(min(left, HEARTBEAT))
+        follow.wait(min(patient_until - now, HEARTBEAT))
+
+
+def _late(what: str, progress: Progress, patience: Patience) -> Late:
+    return Late(
+        f"Waiting for the {what} took longer than {count(int(patience.timeout), 'second')}.",
+        where="; ".join(progress.waiting[:5]),
+        do="look at what is waited for, then start the same command again: it goes on where it was",
+    )
 
 
 def _line(what: str, progress: Progress) -> str:
     waiting = progress.waiting
     more = f" and {len(waiting) - 3} more" if len(waiting) > 3 else ""
-    return f"{what}: {progress.done} of {progress.total}" + (f", waiting for {'; '.join(waiting[:3])}{more}" if waiting else "")
+    return f"{what}: {progress.done} of {progress.total} done" + (f", waiting for {'; '.join(waiting[:3])}{more}" if waiting else "")

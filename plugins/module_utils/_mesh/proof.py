@@ -1,0 +1,59 @@
+# SPDX-FileCopyrightText: 2026 The meshops.istio authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What keeps workloads from being proved: every pod Ready, with a ready sidecar of the wanted revision and version. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.rollout import rolled_out
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.workloads import Judged, Pod, Standing
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    text: str
+    lasting: bool
+    """Waiting does not help: the workload is rolled out, and its pods have another sidecar than wanted."""
+
+
+def in_the_mesh(workloads: Iterable[Judged]) -> tuple[Judged, ...]:
+    """Those that have something to prove: not what nobody injects, by its own wish or for want of pods."""
+    return tuple(judged for judged in workloads if judged.standing in (Standing.CURRENT, Standing.STALE, Standing.ORPHANED))
+
+
+def faults(judged: Judged, revision: str | None, version: str | None) -> tuple[Fault, ...]:
+    """``revision`` and ``version`` default to what a new pod would get."""
+    wanted, known = revision or judged.decision.revision, version or judged.version
+    settled = rolled_out(judged.workload)
+    at = judged.workload
+    found = [
+        Fault(f"{at.short} in {at.namespace}, pod {pod.name}: {text}", settled)
+        for pod in judged.pods
+        if (text := _sidecar(pod, wanted, known))
+    ]
+    if found:
+        return tuple(found)
+    unready = [pod for pod in judged.pods if not pod.ready or (pod.proxy and not pod.proxy.ready)]
+    found = [Fault(f"{at.short} in {at.namespace}, pod {pod.name}: not ready{_why(pod)}", False) for pod in unready]
+    if not found and not settled:
+        found = [Fault(f"{at.short} in {at.namespace}: {min(at.updated, at.available)} of {at.replicas} pods", False)]
+    return tuple(found)
+
+
+def _sidecar(pod: Pod, revision: str | None, version: str | None) -> str:
+    if pod.proxy is None:
+        return f"no sidecar, not one of {revision}" if revision else ""
+    if revision is None:
+        return "a sidecar, and a new pod would get none"
+    if pod.proxy.revision != revision:
+        return f"the sidecar of {pod.proxy.revision or 'an unknown revision'}, not of {revision}"
+    if version and pod.proxy.version and pod.proxy.version != version:
+        return f"the sidecar has version {pod.proxy.version}, not {version}"
+    return ""
+
+
+def _why(pod: Pod) -> str:
+    return f" ({pod.waiting})" if pod.waiting else ""

@@ -1,0 +1,47 @@
+# SPDX-FileCopyrightText: 2026 The meshops.istio authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Whether a label change is safe: some injector must serve what the namespace asks for afterwards. Pure.
+
+A label that no injector serves takes the sidecars away, silently; one whose injector has no caBundle has pods refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.errors import Blocked, MeshError
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.injection import Injector, PodShape, decide
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.namespaces import Asks, Move
+
+
+def check_served(moves: Iterable[Move], injectors: Iterable[Injector]) -> None:
+    """Raises MeshError for moves after which plain pods would get no sidecar although the namespace asks for one, or be refused."""
+    known = tuple(injectors)
+    blockers = tuple(problem for move in moves if move.needed and (problem := _problem(move, known)))
+    if blockers:
+        raise Blocked(blockers)
+
+
+def _problem(move: Move, injectors: tuple[Injector, ...]) -> MeshError | None:
+    name, then = move.namespace.name, move.then
+    if then == Asks() or then.injection not in (None, "enabled"):
+        return None
+    decision = decide(PodShape(), name, move.namespace.asking(then).labels, injectors, {})
+    if decision.revision is None:
+        there = ", ".join(dict.fromkeys(f"tag {i.tag}" if i.tag else i.revision for i in injectors if not i.disabled))
+        return MeshError(
+            f'No injector here serves "{then.text()}".',
+            where=f"namespace {name}; injectors here: {there or 'none'}",
+            why="its new pods would get no sidecar",
+            do="install or restore that control plane first, or correct the revision",
+        )
+    without = next((i.name for i in decision.asked for entry in i.entries if not entry.has_ca and not entry.disabled), None)
+    if without:
+        return MeshError(
+            f"New pods in namespace {name} would be refused.",
+            where=f"MutatingWebhookConfiguration {without}",
+            why="it has no caBundle, so that the API server cannot call it",
+            do="wait until its istiod is ready, or look why it does not fill it in",
+        )
+    return None
