@@ -9,9 +9,20 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.namespaces import Asks
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.errors import MeshError
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.injection import Injector
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.namespaces import Asks, move_to
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.plan import Plan, Target, make_plan
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.record import Phase, Record, begun, next_step, read
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.record import (
+    Phase,
+    Record,
+    begun,
+    next_step,
+    read,
+    recreated,
+    to_roll_back,
+)
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.served import check_served
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.snapshot import Snapshot, expected_injector
 from tests.unit.meshes import NEW, OLD, deployment, mesh, namespace, plane, proxy, tag, unrevisioned
 
@@ -67,6 +78,20 @@ BLOCKED = {
     ),
     "a kind that is not restarted yet": Blocked(mesh((SHOP,), ((deployment("db", "shop", "StatefulSet"), proxy()),)), "need a restart"),
     "a paused Deployment": Blocked(mesh((SHOP,), ((replace(deployment("web", "shop"), paused=True), proxy()),)), "paused"),
+    "a bare pod": Blocked(mesh((SHOP,), ((deployment("once", "shop", "Pod"), proxy()),)), "pod/once in shop"),
+    "a namespace that keeps sidecars out": Blocked(
+        mesh((SHOP, namespace("closed", injection="disabled"))), "istio-injection=disabled", (("closed",),)
+    ),
+    "an ambient namespace": Blocked(
+        mesh((SHOP, namespace("mist", **{"istio.io/dataplane-mode": "ambient"}))), "istio.io/dataplane-mode=ambient", (("mist",),)
+    ),
+    "what has a sidecar and would get none, where all of the mesh moves": Blocked(
+        mesh((SHOP, namespace("legacy", rev="1-28-2")), ((deployment("a", "legacy"), proxy("1-28-2", "1.28.2")),)),
+        'no injector here serves revision or tag "1-28-2" (there are: default, 1-30-3)',
+    ),
+    "several revisions, none of them named": Blocked(
+        mesh((SHOP, namespace("pay", rev="1-28-2")), injectors=(unrevisioned(), expected_injector("1-28-2"))), "Several revisions"
+    ),
     "a namespace in which only pods ask": Blocked(
         mesh((namespace("own"), SHOP), ((deployment("web", "own", labels={"istio.io/rev": OLD}), proxy()),)),
         "only single pods ask",
@@ -81,10 +106,43 @@ def test_blockers(case: Blocked) -> None:
     assert any(case.says in text for text in told), told
 
 
-def test_two_old_control_planes_must_be_told_apart() -> None:
+def test_of_two_old_control_planes_one_is_named() -> None:
     two = mesh((SHOP, namespace("pay", rev="1-28-2")), injectors=(unrevisioned(), expected_injector("1-28-2")))
-    assert "Several revisions" in plan(two).blockers[0].text()
     assert plan(two, old="1-28-2").waves == (("pay",),)
+
+
+def test_what_is_orphaned_outside_of_named_waves_or_excluded_does_not_block() -> None:
+    there = mesh((SHOP, namespace("legacy", rev="1-28-2")), ((deployment("a", "legacy"), proxy("1-28-2", "1.28.2")),))
+    named = plan(there, ("shop",))
+    assert named.blockers == ()
+    assert "deploy/a in legacy has a sidecar and would get none now: it is orphaned, and left alone." in named.warnings
+    assert plan(there, exclude=("legacy",)).blockers == ()
+
+
+def test_an_orphaned_namespace_that_is_named_gets_its_sidecars_again() -> None:
+    there = mesh((SHOP, namespace("legacy", rev="1-28-2")), ((deployment("a", "legacy"), proxy("1-28-2", "1.28.2")),))
+    found = plan(there, ("legacy",))
+    assert (found.blockers, [j.workload.path for j in found.restarts]) == ((), ["legacy/deploy/a"])
+
+
+def test_a_selector_never_takes_what_does_not_ask_or_keeps_out() -> None:
+    here = tuple(replace(n, labels={**n.labels, "team": "pay"}) for n in (SHOP, namespace("plain"), namespace("no", injection="disabled")))
+    assert plan(mesh(here), "team=pay").waves == (("shop",),)
+
+
+def test_followers_of_a_tag_move_only_when_they_are_named_and_are_told() -> None:
+    web = ((deployment("front", "web"), proxy()),)
+    there = mesh((SHOP, namespace("web", rev="prod")), web, injectors=(unrevisioned(), tag("prod", OLD)))
+    assert plan(there).waves == (("shop",),)
+    assert plan(there).warnings == ('1 namespace not in any wave: web. New pods there still get "default".',)
+    named = plan(there, ("shop", "web"))
+    assert [move.namespace.name for move in named.moves] == ["shop", "web"]
+    assert any('"web" follows tag "prod"' in warning for warning in named.warnings)
+
+
+def test_when_the_old_one_is_gone_nothing_is_left_to_do() -> None:
+    done = replace(mesh((namespace("shop", rev=NEW),), injectors=(expected_injector(NEW),)), control_planes=(plane(NEW, "1.30.3"),))
+    assert (plan(done).waves, plan(done).blockers) == ((), ())
 
 
 RECORD = Record(
@@ -120,6 +178,52 @@ def test_a_second_run_changes_nothing_in_the_record() -> None:
     done = replace(RECORD, phase=Phase.DONE, wave=2)
     assert begun(done, replace(RECORD, waves=(("cart", "shop"),), started="later"), MOVED) == done
     assert read(RECORD.written()) == RECORD
+
+
+def test_a_finished_upgrade_with_new_waves_goes_on_with_those() -> None:
+    done = replace(RECORD, phase=Phase.DONE, wave=2)
+    grown = begun(done, replace(RECORD, waves=(("shop",), ("cart",), ("late",))), MESH)
+    assert (grown.phase, grown.wave, grown.id) == (Phase.RUNNING, 0, RECORD.id)
+
+
+def test_an_upgrade_does_not_start_in_the_middle_of_a_rollback() -> None:
+    with pytest.raises(MeshError, match="A rollback is under way"):
+        begun(replace(RECORD, phase=Phase.ROLLING_BACK), RECORD, MESH)
+
+
+def test_a_rollback_concerns_what_was_recorded_even_when_its_labels_are_back_already() -> None:
+    assert to_roll_back(replace(RECORD, phase=Phase.ROLLING_BACK), MESH.namespace) == ("cart", "shop")
+    assert to_roll_back(replace(RECORD, phase=Phase.ROLLED_BACK), MESH.namespace) == ()
+    assert to_roll_back(None, MOVED.namespace) == ("cart", "shop")
+
+
+def test_a_namespace_that_was_made_anew_is_named_and_not_rolled_back() -> None:
+    anew = {"shop": replace(SHOP, uid="another")}
+    assert to_roll_back(RECORD, anew) == ()
+    assert recreated(RECORD, anew) == (
+        'Namespace "cart" was deleted since the upgrade began; it is left out.',
+        'Namespace "shop" was made anew since the upgrade began; its labels are left as they are: istio-injection=enabled.',
+    )
+
+
+SERVED = {
+    "an injector serves it": (expected_injector(NEW), ""),
+    "none serves it": (unrevisioned(), 'No injector here serves "istio.io/rev=1-30-3"'),
+    "the one that serves it has no caBundle": (
+        replace(expected_injector(NEW), entries=tuple(replace(e, has_ca=False) for e in expected_injector(NEW).entries)),
+        "New pods in namespace shop would be refused",
+    ),
+}
+
+
+@pytest.mark.parametrize(("injector", "says"), SERVED.values(), ids=SERVED)
+def test_labels_are_written_only_when_an_injector_serves_them(injector: Injector, says: str) -> None:
+    try:
+        check_served([move_to(SHOP, NEW)], [injector])
+    except MeshError as problem:
+        assert says and says in problem.text()
+    else:
+        assert not says
 
 
 def test_a_running_upgrade_to_another_revision_is_not_overwritten() -> None:

@@ -1,0 +1,92 @@
+# SPDX-FileCopyrightText: 2026 The meshops.istio authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What restarts next: only what is stale, each once, a few at a time, and nothing that is on its way already."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.injection import PodShape
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.restart import STAMP, Step, next_restarts
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.snapshot import Snapshot, expected_injector
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.workloads import Owner, Pod, Proxy, Workload
+from tests.unit.meshes import NEW, deployment, namespace, plane, pod, proxy
+
+NOW = "2026-11-22T03:10:00Z"
+OLD_PROXY, NEW_PROXY = proxy(), proxy(NEW, "1.30.3")
+
+
+def shop(*pods: tuple[Workload, Proxy | None]) -> Snapshot:
+    return Snapshot(
+        control_planes=(plane(NEW, "1.30.3"),),
+        injectors=(expected_injector(NEW),),
+        namespaces=(namespace("shop", rev=NEW), namespace("other", rev=NEW), namespace("lost", rev="nosuch")),
+        workloads=tuple(workload for workload, _proxy in pods),
+        pods=tuple(pod(workload, 0, sidecar) for workload, sidecar in pods),
+    )
+
+
+def step(now: Snapshot, started: dict[tuple[str, Owner], int] | None = None, concurrency: int = 10) -> Step:
+    return next_restarts(now, ["shop", "lost"], started or {}, NOW, concurrency)
+
+
+def starts(found: Step) -> list[str]:
+    return [judged.workload.path for judged in found.start]
+
+
+def test_only_stale_workloads_of_these_namespaces_restart() -> None:
+    mesh = shop(
+        (deployment("stale", "shop"), OLD_PROXY),
+        (deployment("current", "shop"), NEW_PROXY),
+        (deployment("stale", "other"), OLD_PROXY),
+        (deployment("orphan", "lost"), OLD_PROXY),
+        (replace(deployment("paused", "shop"), paused=True), OLD_PROXY),
+        (deployment("db", "shop", "StatefulSet"), OLD_PROXY),
+    )
+    assert starts(step(mesh)) == ["shop/deploy/stale"]
+
+
+def test_no_more_than_so_many_roll_at_a_time() -> None:
+    mesh = shop(*((deployment(name, "shop"), OLD_PROXY) for name in "abc"))
+    assert starts(step(mesh, concurrency=2)) == ["shop/deploy/a", "shop/deploy/b"]
+    flying = {("shop", Owner("Deployment", name)): 2 for name in "ab"}
+    assert starts(step(mesh, flying, concurrency=2)) == []
+    assert step(mesh, flying, concurrency=2).progress.total == 3
+
+
+def test_what_is_rolling_already_is_waited_for_and_then_judged_again() -> None:
+    """A run that was killed, or somebody else, has begun the rollout: a second restart would only disturb it."""
+    rolling = replace(deployment("api", "shop"), replicas=2, total=3, updated=1, available=2)
+    assert starts(step(shop((rolling, OLD_PROXY)))) == []
+    assert not step(shop((rolling, OLD_PROXY))).progress.finished
+    done = deployment("api", "shop")
+    assert step(shop((done, NEW_PROXY))).progress.finished
+    assert starts(step(shop((done, OLD_PROXY)))) == ["shop/deploy/api"]
+
+
+def test_a_restart_is_done_when_its_generation_is_rolled_out() -> None:
+    started = {("shop", Owner("Deployment", "api")): 2}
+    unseen = replace(deployment("api", "shop"), generation=1, observed=1)
+    assert not step(shop((unseen, OLD_PROXY)), started).progress.finished
+    assert step(shop((replace(unseen, generation=2, observed=2), NEW_PROXY)), started).progress.finished
+
+
+def test_what_was_deleted_meanwhile_is_done() -> None:
+    assert step(shop(), {("shop", Owner("Deployment", "gone")): 2}).progress.finished
+
+
+def test_a_new_pod_with_another_sidecar_than_wanted_ends_it_at_once() -> None:
+    api = replace(deployment("api", "shop"), generation=2, observed=2, updated=0)
+    new_pod = replace(pod(api, 1, OLD_PROXY), shape=PodShape({}, {STAMP: NOW}))
+    mesh = replace(shop((api, OLD_PROXY)), pods=(new_pod,))
+    fatal = step(mesh, {("shop", Owner("Deployment", "api")): 2}).progress.fatal
+    assert fatal is not None
+    assert "it has the sidecar of default, 1.29.6; expected was one of 1-30-3" in fatal.text()
+
+
+def test_an_old_pod_with_an_old_sidecar_does_not() -> None:
+    api = replace(deployment("api", "shop"), generation=2, observed=2, updated=0)
+    old: Pod = replace(pod(api, 1, OLD_PROXY), shape=PodShape({}, {STAMP: "2025-01-01T00:00:00Z"}))
+    mesh = replace(shop((api, OLD_PROXY)), pods=(old,))
+    assert step(mesh, {("shop", Owner("Deployment", "api")): 2}).progress.fatal is None

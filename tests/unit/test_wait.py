@@ -1,0 +1,78 @@
+# SPDX-FileCopyrightText: 2026 The meshops.istio authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""When a wait ends, by a clock that the test moves."""
+
+from __future__ import annotations
+
+import typing as t
+from collections.abc import Iterator
+
+import pytest
+
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.errors import MeshError
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.progress import Progress
+from ansible_collections.meshops.istio.plugins.module_utils._verbs.verb import Context
+from ansible_collections.meshops.istio.plugins.module_utils._verbs.wait import Late, Patience, wait_until
+
+FAILING = Progress(0, 1, ("deploy/api in shop",), failing=MeshError("the quota is used up"))
+FATAL = Progress(0, 1, fatal=MeshError("refused"))
+WAITING = Progress(0, 1, ("deploy/api in shop: 1 of 2 pods",))
+DONE = Progress(1, 1)
+
+
+class Time:
+    """Clock and watch in one: a wait for a change moves the time, by what was asked for or until the next event."""
+
+    def __init__(self, events: float) -> None:
+        self.now, self.events, self.said = 100.0, events, list[str]()
+
+    def clock(self) -> float:
+        return self.now
+
+    def wait(self, seconds: float) -> bool:
+        self.now += min(seconds, self.events)
+        return seconds >= self.events
+
+
+def waited(steps: Iterator[Progress], *, timeout: float = 600, grace: float = 60, events: float = 1) -> Time:
+    time = Time(events)
+    context = Context(t.cast("t.Any", None), False, time.said.append, time.clock)
+    wait_until("restarts", t.cast("t.Any", time), lambda: next(steps), context, Patience(timeout, grace))
+    return time
+
+
+def forever(step: Progress) -> Iterator[Progress]:
+    while True:
+        yield step
+
+
+def test_it_returns_when_the_step_is_finished() -> None:
+    assert waited(iter([WAITING, WAITING, DONE])).now == 102
+
+
+def test_a_fatal_step_ends_it_at_once() -> None:
+    with pytest.raises(MeshError, match="refused"):
+        waited(iter([FATAL]))
+
+
+def test_what_fails_may_come_right_within_the_grace_time() -> None:
+    assert waited(iter([FAILING, FAILING, WAITING, FAILING, DONE]), grace=2).now == 104
+
+
+@pytest.mark.parametrize("events", [1.0, 1000.0], ids=["busy", "silent"])
+def test_what_goes_on_failing_ends_it_when_the_grace_time_is_over(events: float) -> None:
+    with pytest.raises(MeshError, match="the quota is used up"):
+        waited(forever(FAILING), grace=7, events=events)
+
+
+def test_a_timeout_says_what_was_waited_for_and_what_to_do() -> None:
+    with pytest.raises(Late) as late:
+        waited(forever(WAITING), timeout=30)
+    assert "deploy/api in shop: 1 of 2 pods" in late.value.text()
+    assert "goes on where it was" in late.value.text()
+
+
+def test_the_same_line_is_said_again_only_as_a_heartbeat() -> None:
+    said = waited(iter([WAITING] * 65 + [DONE])).said
+    assert said == ["restarts: 0 of 1 done, waiting for deploy/api in shop: 1 of 2 pods"] * 3
