@@ -1,0 +1,178 @@
+# SPDX-FileCopyrightText: 2026 The meshops.istio authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The port against a server that misbehaves as no real one does on demand: 429, a reset connection, pages, a refusal."""
+
+from __future__ import annotations
+
+import json
+import threading
+import typing as t
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.meshops.istio.plugins.module_utils._kube import cluster as port
+from ansible_collections.meshops.istio.plugins.module_utils._kube.cluster import ApiError, Cluster
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.errors import MeshError
+from ansible_collections.meshops.istio.plugins.module_utils._runtime.options import AUTH
+
+Answer = tuple[int, dict[str, str], t.Any]
+RESET: Answer = (0, {}, None)
+
+
+@dataclass
+class Server:
+    """Gives the answers in their order and keeps what was asked."""
+
+    answers: list[Answer]
+    asked: list[tuple[str, str, str]] = field(default_factory=list)
+    headers: list[dict[str, list[str]]] = field(default_factory=list)
+    host: str = ""
+
+
+Serve = Callable[..., Server]
+
+
+@pytest.fixture
+def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Serve]:
+    monkeypatch.setattr(port, "_PAUSES", (0.0, 0.0))
+    running: list[ThreadingHTTPServer] = []
+
+    def start(*answers: Answer) -> Server:
+        server = Server(list(answers))
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
+                server.asked.append((self.command, self.path, body))
+                server.headers.append({name: self.headers.get_all(name) or [] for name in self.headers})
+                status, headers, answer = server.answers.pop(0)
+                if status == 0:
+                    self.connection.close()
+                    return
+                data = json.dumps(answer).encode()
+                self.send_response(status)
+                for name, value in {"Content-Length": str(len(data)), **headers}.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(data)
+
+            do_POST = do_PATCH = do_DELETE = do_GET
+
+            def log_message(self, format: str, *args: object) -> None:
+                """Nothing: the test says what matters."""
+
+        httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=httpd.serve_forever, args=(0.01,), daemon=True).start()
+        running.append(httpd)
+        server.host = f"http://127.0.0.1:{httpd.server_port}"
+        return server
+
+    yield start
+    for one in running:
+        one.shutdown()
+        one.server_close()
+
+
+def cluster(server: Server, *, dry_run: bool = False, **options: object) -> Cluster:
+    return Cluster({**dict.fromkeys(AUTH), "host": server.host, **options}, dry_run=dry_run)
+
+
+PAGE = {"metadata": {"resourceVersion": "7"}, "items": [{"metadata": {"name": "a"}}]}
+PASSING = {
+    "too many requests": (429, {"Retry-After": "0"}, {"message": "slow down"}),
+    "a server that starts": (503, {}, {"message": "not yet"}),
+    "a reset connection": RESET,
+}
+
+
+@pytest.mark.parametrize("first", PASSING.values(), ids=PASSING)
+def test_a_read_goes_through_what_passes(serve: Serve, first: Answer) -> None:
+    server = serve(first, (200, {}, PAGE))
+    assert [item["metadata"]["name"] for item in cluster(server).items("/api/v1/pods")] == ["a"]
+
+
+@pytest.mark.parametrize("first", PASSING.values(), ids=PASSING)
+def test_a_patch_is_sent_again_and_a_create_never_is(serve: Serve, first: Answer) -> None:
+    server = serve(first, (200, {}, {"metadata": {}}))
+    cluster(server).merge("/api/v1/namespaces/a", {"metadata": {}})
+    assert len(server.asked) == 2
+    server = serve(first, (201, {}, {}))
+    with pytest.raises(ApiError):
+        cluster(server).create("/api/v1/namespaces", {})
+    assert len(server.asked) == 1
+
+
+def test_a_list_is_read_page_by_page(serve: Serve) -> None:
+    more = {**PAGE, "metadata": {"resourceVersion": "7", "continue": "next page"}}
+    server = serve((200, {}, more), (200, {}, PAGE))
+    assert len(list(cluster(server).items("/api/v1/pods"))) == 2
+    assert [path for _method, path, _body in server.asked] == ["/api/v1/pods?limit=500", "/api/v1/pods?limit=500&continue=next+page"]
+
+
+def test_every_write_is_a_dry_run_in_check_mode(serve: Serve) -> None:
+    server = serve((201, {}, {}), (200, {}, {}), (200, {}, {}))
+    there = cluster(server, dry_run=True)
+    there.create("/a", {})
+    there.merge("/b", {})
+    there.delete("/c")
+    assert ["dryRun=All" in path for _method, path, _body in server.asked] == [True] * 3
+
+
+def test_a_refusal_is_told_in_the_words_of_the_server(serve: Serve) -> None:
+    server = serve((403, {}, {"kind": "Status", "reason": "Forbidden", "message": 'namespaces is forbidden: User "ops" cannot list'}))
+    with pytest.raises(ApiError) as refused:
+        list(cluster(server).items("/api/v1/namespaces"))
+    assert (refused.value.status, refused.value.reason) == (403, "Forbidden")
+    assert 'User "ops" cannot list' in refused.value.text()
+
+
+def test_the_user_is_impersonated_with_each_group_in_a_header_of_its_own(serve: Serve) -> None:
+    server = serve((200, {}, {}))
+    cluster(server, api_key="secret", impersonate_user="ops", impersonate_groups=["a", "b"]).get("/version")
+    sent = {name.lower(): values for name, values in server.headers[0].items()}
+    assert (sent["impersonate-user"], sent["impersonate-group"], sent["authorization"]) == (["ops"], ["a", "b"], ["Bearer secret"])
+
+
+def test_another_cluster_than_the_pinned_one_is_refused(serve: Serve) -> None:
+    server = serve((200, {}, {"metadata": {"uid": "this"}}))
+    with pytest.raises(MeshError, match="another cluster") as refused:
+        cluster(server, cluster_uid="that")
+    assert "kube-system is this, cluster_uid says that" in refused.value.text()
+
+
+def test_other_programs_get_the_same_login_for_as_long_as_they_need_it(serve: Serve) -> None:
+    there = cluster(serve(), api_key="secret", impersonate_user="ops", impersonate_groups=["a"], ca_cert="/ca.pem")
+    with there.kubeconfig() as path:
+        written = json.loads(Path(path).read_text())
+        assert Path(path).stat().st_mode & 0o777 == 0o600
+    assert written["users"][0]["user"] == {"token": "secret", "as": "ops", "as-groups": ["a"]}
+    assert written["clusters"][0]["cluster"] == {"server": there.host, "certificate-authority": "/ca.pem"}
+    assert not Path(path).exists()
+
+
+WRONG: dict[str, tuple[dict[str, t.Any], str]] = {
+    "no cluster at all": ({}, "No cluster is given"),
+    "a kubeconfig that is not there": ({"kubeconfig": "/nowhere/config"}, "The kubeconfig does not exist"),
+    "a dictionary that is none": ({"kubeconfig": {"users": "x"}}, "The kubeconfig cannot be used"),
+}
+
+
+@pytest.mark.parametrize(("options", "says"), WRONG.values(), ids=WRONG)
+def test_a_cluster_that_is_not_named_well_is_a_clear_error(options: dict[str, t.Any], says: str) -> None:
+    with pytest.raises(MeshError) as wrong:
+        Cluster({**dict.fromkeys(AUTH), **options}, dry_run=False)
+    assert says in wrong.value.text()
+    assert wrong.value.do
+
+
+def test_a_broken_kubeconfig_is_told_without_its_text(tmp_path: Path) -> None:
+    broken = tmp_path / "config"
+    broken.write_text("users:\n- user: {token: very-secret\n")
+    with pytest.raises(MeshError, match="cannot be used") as wrong:
+        Cluster({**dict.fromkeys(AUTH), "kubeconfig": str(broken)}, dry_run=False)
+    assert "very-secret" not in wrong.value.text()
