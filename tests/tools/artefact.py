@@ -26,4 +26,4 @@ def build(output: Path) -> Path:
 
 
 if __name__ == "__main__":
-    print(build(Path(sys.argv[1])))
+    print(build(Path(sys.argv[1]).absolute()))
