@@ -193,14 +193,18 @@ def _install(python: Path, venv: Path, lock: Path) -> None:
     )
     last: deque[str] = deque(maxlen=25)
     count, told = 0, started
-    for line in process.stdout or ():
-        last.append(line.rstrip())
-        count += line.startswith("Collecting ")
-        installing = line.startswith("Installing collected")
-        if installing or time.monotonic() - told >= EVERY:
-            told = time.monotonic()
-            what = "installing them" if installing else f"{count} of at most {total} packages fetched"
-            _say("python", f"  {what}, {told - started:.0f} s")
+    try:
+        for line in process.stdout or ():
+            last.append(line.rstrip())
+            count += line.startswith("Collecting ")
+            installing = line.startswith("Installing collected")
+            if installing or time.monotonic() - told >= EVERY:
+                told = time.monotonic()
+                what = "installing them" if installing else f"{count} of at most {total} packages fetched"
+                _say("python", f"  {what}, {told - started:.0f} s")
+    except BaseException:
+        process.terminate()
+        raise
     if process.wait():
         raise SetupError(f"pip could not install {lock.relative_to(ROOT)}:\n" + "\n".join(f"  {line}" for line in last))
     _say("python", f"  ready after {time.monotonic() - started:.0f} s")
@@ -229,6 +233,7 @@ class LabSide:
             start_new_session=True,
         )
         self.last: deque[str] = deque(maxlen=25)
+        self._stopped = False
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
 
@@ -236,7 +241,7 @@ class LabSide:
         for line in self.process.stdout or ():
             text = line.rstrip()
             self.last.append(text)
-            if not text.startswith("/"):  # the folder, for programs that ask
+            if not text.startswith("/") and not self._stopped:  # the folder is for programs that ask
                 _say("lab", text)
 
     def wait(self) -> None:
@@ -246,6 +251,7 @@ class LabSide:
 
     def stop(self) -> None:
         """As Ctrl-C would, so that it can tidy up; then the hard way."""
+        self._stopped = True
         for what in (signal.SIGINT, signal.SIGKILL):
             if self.process.poll() is not None:
                 return
