@@ -95,7 +95,8 @@ class StandIn(threading.Thread):
         try:
             line = process.stdout.readline() if process.stdout else ""
             if line and not self._over.is_set():
-                self.ports = {int(port): int(local) for port, local in json.loads(line).items()}
+                said: dict[str, int] = json.loads(line)
+                self.ports = {int(port): local for port, local in said.items() if port.isdigit()}
                 self._report(ready=True, restarts=restarts)
                 self._until_it_ends(process)
         except ValueError:
