@@ -38,10 +38,13 @@ class VerbAction(ActionBase):
         name = (task_vars or {}).get("inventory_hostname", "localhost")
 
         def say(text: str) -> None:
-            for line in text.split("\n"):
-                display.display(f"[{name}] {line}" if text.count("\n") == 0 else line)
+            """With the cluster's name in front: lines of several clusters stand among each other."""
+            display.display(f"[{name}] {text}" if text[:1].strip() else text)
 
-        return {**result, **perform(self.verb, params, check_mode=self._task.check_mode, say=say)}
+        answer = perform(self.verb, params, check_mode=self._task.check_mode, say=say)
+        if answer["changed"]:
+            say(answer["msg"])
+        return {**result, **answer}
 
     def _delegated(self) -> bool:
         """Only a host that the task was delegated to on purpose is another machine."""

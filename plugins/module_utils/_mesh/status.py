@@ -82,10 +82,10 @@ def _note(namespace: Namespace, here: Sequence[Judged], gets: str | None) -> str
     return ""
 
 
-def plan_report(plan: Plan, revision: str) -> list[str]:
-    """What would move and restart, wave by wave, as lines."""
+def plan_report(plan: Plan) -> list[str]:
+    """What would move and restart, wave by wave, as lines; none where nothing would."""
     if not plan.moves and not plan.restarts:
-        return [f"nothing would move or restart: all of it is on {revision}"]
+        return []
     moves = {move.namespace.name: move for move in plan.moves}
     restarts: dict[str, list[str]] = defaultdict(list)
     for judged in plan.restarts:
@@ -96,6 +96,6 @@ def plan_report(plan: Plan, revision: str) -> list[str]:
             now = moves[name].namespace.asks.text() if name in moves else "as it should be"
             then = moves[name].then.text() if name in moves else ""
             rows.append(
-                (str(number), name, now, then, f"{len(restarts[name])}: {listed(restarts[name], most=3)}" if restarts[name] else "0")
+                (str(number), name, now, then, f"{len(restarts[name])}: {listed(restarts[name], most=2)}" if restarts[name] else "0")
             )
-    return table(("WAVE", "NAMESPACE", "LABEL NOW", "LABEL THEN", "RESTARTS"), rows)
+    return ["", *table(("WAVE", "NAMESPACE", "LABEL NOW", "LABEL THEN", "RESTARTS"), rows), ""]

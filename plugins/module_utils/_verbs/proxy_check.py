@@ -48,8 +48,10 @@ def run(options: Options, context: Context) -> Result:
         with follow(context.cluster) as now:
             wait_until("proof", now, lambda: _progress(live(now, snapshot), options), context, options.patience)
     proved = in_the_mesh(snapshot.within(options.namespaces))
+    msg = f"{count(len(proved), 'workload')} in {count(len(options.namespaces), 'namespace')} proved"
+    context.say(msg)
     return Result(
-        msg=f"{count(len(proved), 'workload')} in {count(len(options.namespaces), 'namespace')} proved",
+        msg=msg,
         facts={"workloads": [judged.workload.path for judged in proved]},
     )
 

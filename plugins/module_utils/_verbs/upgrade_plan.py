@@ -84,10 +84,11 @@ def run(options: Options, context: Context) -> Result:
     plan = make_plan(snapshot, target)
     if plan.blockers:
         raise Blocked(plan.blockers)
+    sentence = _sentence(plan, target)
     if options.report:
-        context.say("\n".join(plan_report(plan, target.revision)))
+        context.say("\n".join([sentence, *plan_report(plan)]))
     return Result(
-        msg=_sentence(plan, target),
+        msg=sentence,
         facts={"cluster_uid": context.cluster.uid(), "version": target.version, **_facts(plan)},
         warnings=plan.warnings,
         predicted=True,
@@ -104,8 +105,11 @@ def _facts(plan: Plan) -> dict[str, object]:
 
 
 def _sentence(plan: Plan, target: Target) -> str:
+    to = f"{target.revision} ({target.version})" if target.version else target.revision
+    if not plan.moves and not plan.restarts:
+        return f"predicted: nothing would move or restart, all of it is on {to}"
     moves, restarts = count(len(plan.moves), "namespace"), count(len(plan.restarts), "workload")
-    return f"{moves} would move to {target.revision} in {count(len(plan.waves), 'wave')}, {restarts} would restart"
+    return f"predicted: {moves} would move from {plan.old} to {to} in {count(len(plan.waves), 'wave')}, {restarts} would restart"
 
 
 VERB = Verb("upgrade_plan", SPEC, Options.of, run)

@@ -1,0 +1,43 @@
+# SPDX-FileCopyrightText: 2026 The meshops.istio authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the API server says of namespaces and their pods. Shares no code with what is under test."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+
+from tests.lab.api import Json
+from tests.lab.cluster import Cluster
+
+STATUS = "sidecar.istio.io/status"
+
+
+def labels(lab: Cluster, names: Iterable[str]) -> list[dict[str, str]]:
+    return [_metadata(lab, name).get("labels") or {} for name in names]
+
+
+def annotations(lab: Cluster, names: Iterable[str]) -> list[dict[str, str]]:
+    return [_metadata(lab, name).get("annotations") or {} for name in names]
+
+
+def proxies(lab: Cluster, names: Iterable[str]) -> set[str | None]:
+    """The revisions of the sidecars of all running pods; None stands for a pod without one."""
+    return {revision(pod) for name in names for pod in pods(lab, name)}
+
+
+def pods(lab: Cluster, name: str) -> list[Json]:
+    """Those that are not on their way out."""
+    found: list[Json] = lab.api.get(f"/api/v1/namespaces/{name}/pods")["items"]
+    return [pod for pod in found if "deletionTimestamp" not in pod["metadata"]]
+
+
+def revision(pod: Json) -> str | None:
+    status = (pod["metadata"].get("annotations") or {}).get(STATUS)
+    return json.loads(status)["revision"] if status else None
+
+
+def _metadata(lab: Cluster, name: str) -> Json:
+    metadata: Json = lab.api.get(f"/api/v1/namespaces/{name}")["metadata"]
+    return metadata

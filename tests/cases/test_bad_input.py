@@ -1,0 +1,135 @@
+# SPDX-FileCopyrightText: 2026 The meshops.istio authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a user gets wrong: one clear error before the first write, no traceback, the cluster untouched."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.lab import samples
+from tests.lab.cluster import Cluster
+
+from .conftest import Namespaces
+from .tool import Tool, variables
+
+VERSION = "1.30.3"
+NS = "{ns}"
+"""Stands for a namespace of the mesh."""
+
+
+@dataclass(frozen=True)
+class Case:
+    says: tuple[str, ...]
+    given: dict[str, t.Any] = field(default_factory=dict)
+
+
+CASES = {
+    "a revision with dots": Case(('"1.30.3" is not a revision name', "for example 1-30-3"), {"revision": "1.30.3"}),
+    "the name of the unrevisioned one": Case(('cannot be "default"',), {"revision": "default"}),
+    "a revision that runs another version": Case(
+        ('Revision "1-30-3" belongs to another version', "runs 1.30.3", "mesh_version says 1.30.1"),
+        {"revision": "1-30-3", "version": "1.30.1", "values": {"global": {"tag": "1.30.1"}}},
+    ),
+    "a chart of another version": Case(
+        ("would get another version than expected", "mesh_version says 1.30.1"),
+        {"version": "1.30.1", "values": {"global": {"tag": VERSION}}},
+    ),
+    "a namespace in two waves": Case((f'Namespace "{NS}" is in two waves', "mesh_waves: 1 and 2"), {"waves": [[NS], [NS]]}),
+    "a namespace that does not exist": Case(("Some namespaces do not exist", "wave 1: nosuch"), {"waves": [["nosuch", NS]]}),
+    "an empty wave": Case(("A wave is empty", "wave 2"), {"waves": [[NS], []]}),
+    "a selector that matches nothing": Case(("A wave is empty", 'matches "team=nosuch"'), {"waves": ["team=nosuch"]}),
+    "a selector that is none": Case(('"team in pay" is not a label selector',), {"waves": ["team in pay"]}),
+    "a wave that is neither": Case(("A wave is neither a list of namespaces nor a label selector",), {"waves": [{"a": 1}]}),
+    "an old revision that is not there": Case(('There is no control plane "1-20-0" to come from',), {"from": "1-20-0"}),
+    "a chart that is not there": Case(("The chart does not exist", "/nowhere/istiod"), {"chart": "/nowhere/istiod"}),
+    "a chart that is not given": Case(("No chart is given",), {"chart": ""}),
+    "no helm": Case(("There is no helm", "nohelm"), {"helm": "nohelm"}),
+    "values that the chart cannot take": Case(("The chart cannot be rendered",), {"values": {"global": "x"}}),
+}
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_a_wrong_variable(lab: Cluster, tool: Tool, a_namespace: str, case: Case) -> None:
+    def filled(value: t.Any) -> t.Any:
+        if isinstance(value, list):
+            return [filled(one) for one in value]
+        return value.replace(NS, a_namespace) if isinstance(value, str) else value
+
+    given = {"waves": [[NS]], **case.given}
+    asked = variables(given.pop("revision", "bad-input"), given.pop("version", VERSION), **{key: filled(v) for key, v in given.items()})
+    _refused(tool, tool.play("canary_upgrade", **asked).text, *(filled(text) for text in case.says))
+
+
+def test_no_revision(lab: Cluster, tool: Tool) -> None:
+    asked = variables("x", VERSION)
+    del asked["mesh_revision"]
+    _refused(tool, tool.play("canary_upgrade", **asked).text, "mesh_revision")
+
+
+def test_no_cluster(lab: Cluster, tool: Tool) -> None:
+    _refused(tool, tool.play("canary_upgrade", hosts={"eu-1": {}}, **variables("x", VERSION)).text, "No cluster is given", "KUBECONFIG")
+
+
+def test_an_unreachable_cluster(lab: Cluster, tool: Tool, tmp_path: Path) -> None:
+    config = yaml.safe_load(lab.kubeconfig.read_text())
+    config["clusters"][0]["cluster"]["server"] = "https://127.0.0.1:1"
+    hosts = {"eu-1": {"mesh_kubeconfig": str(_written(tmp_path, config))}}
+    text = tool.play("canary_upgrade", hosts=hosts, **variables("x", VERSION)).text
+    _refused(tool, text, "The API server cannot be reached", "Connection refused")
+
+
+def test_a_token_without_rights(lab: Cluster, tool: Tool, namespaces: Namespaces, tmp_path: Path) -> None:
+    """Each right that is missing is named."""
+    name = namespaces({"istio-injection": "enabled"})
+    account = f"/api/v1/namespaces/{name}/serviceaccounts/default/token"
+    token = lab.api.post(account, {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}})["status"]["token"]
+    config = yaml.safe_load(lab.kubeconfig.read_text())
+    config["users"][0]["user"] = {"token": token}
+    hosts = {"eu-1": {"mesh_kubeconfig": str(_written(tmp_path, config))}}
+    process = tool.play("canary_upgrade", hosts=hosts, impersonate=False, **variables("x", VERSION, waves=[[name]]))
+    _refused(
+        tool,
+        process.text,
+        "This user may not do all that the upgrade needs",
+        "list namespaces",
+        "patch namespaces",
+        "patch deployments.apps",
+        "create configmaps in namespace istio-system",
+        "create secrets in namespace istio-system",
+        "create clusterroles.rbac.authorization.k8s.io",
+    )
+
+
+def test_a_workload_that_cannot_be_restarted_blocks(lab: Cluster, tool: Tool, namespaces: Namespaces) -> None:
+    name = namespaces({"istio-injection": "enabled"})
+    bare = {"metadata": {"name": "once"}, "spec": {"containers": [{"name": "app", "image": "registry.example.com/app:1"}]}}
+    lab.api.post(f"/api/v1/namespaces/{name}/pods", bare)
+    _refused(
+        tool, tool.play("canary_upgrade", **variables("x", VERSION, waves=[[name]])).text, "would need a restart", f"pod/once in {name}"
+    )
+
+
+@pytest.fixture
+def a_namespace(namespaces: Namespaces) -> str:
+    return namespaces({"istio-injection": "enabled"}, [samples.deployment("api")])
+
+
+def _refused(tool: Tool, text: str, *says: str) -> None:
+    joined = " ".join(text.split())
+    for words in says:
+        assert words in joined, text
+    assert "Traceback" not in text
+    assert "failed=1" in text
+    assert tool.writes() == [], "something was written before the error"
+
+
+def _written(folder: Path, config: object) -> Path:
+    path = folder / "kubeconfig"
+    path.write_text(yaml.safe_dump(config))
+    return path

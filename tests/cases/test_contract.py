@@ -1,0 +1,88 @@
+# SPDX-FileCopyrightText: 2026 The meshops.istio authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Every verb runs in the controller's process and through its module, and answers the same. Secrets stay out of both."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+import yaml
+
+from tests.lab import samples
+from tests.lab.cluster import CHECKOUT, Cluster
+
+from .conftest import Namespaces
+from .tool import Facts, Tool, control_plane
+
+NEW = "1-30-3"
+THROUGH_THE_MODULE = ("-B", "120", "-P", "1")
+SAID_BY_THE_RUN_ALONE = {"ansible_job_id", "finished", "started", "results_file", "stdout", "stderr", "stdout_lines", "stderr_lines"}
+SECRET = "canary-7c1e"
+
+
+def _options(name: str) -> dict[str, dict[str, t.Any]]:
+    here = {"namespaces": [name]}
+    return {
+        "mesh_info": {"cluster_name": "lab"},
+        "control_plane": {**control_plane("contract", "1.30.3"), "_ansible_check_mode": True},
+        "namespace_injection": {**here, "revision": NEW},
+        "workload_restart": {**here, "revision": NEW},
+        "upgrade_plan": {"revision": NEW, "from_revision": "default", "waves": [[name]]},
+        "upgrade_state": {},
+        "proxy_check": here,
+    }
+
+
+VERBS = yaml.safe_load((CHECKOUT / "meta" / "runtime.yml").read_text())["action_groups"]["istio"]
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_both_ways_give_the_same(tool: Tool, namespaces: Namespaces, verb: str) -> None:
+    """In check mode, so that the second way finds what the first one found."""
+    options = _options(namespaces({"istio-injection": "enabled"}, [samples.deployment("api")]))[verb]
+    options.pop("_ansible_check_mode", None)
+    in_process = tool.task(verb, options, "--check")
+    as_module = tool.task(verb, options, "--check", *THROUGH_THE_MODULE)
+    assert "msg" in in_process
+    assert _told(in_process) == _told(as_module)
+
+
+def _told(result: Facts) -> Facts:
+    return {name: value for name, value in result.items() if name not in SAID_BY_THE_RUN_ALONE | {"progress", "invocation", "diff"}}
+
+
+@pytest.mark.parametrize("way", [(), THROUGH_THE_MODULE], ids=["in process", "as a module"])
+def test_a_secret_is_in_no_result(tool: Tool, lab: Cluster, way: tuple[str, ...]) -> None:
+    config = yaml.safe_load(lab.kubeconfig.read_text())
+    config["users"][0]["user"] = {"token": SECRET}
+    for options in ({"kubeconfig": config}, {"api_key": SECRET, "password": SECRET, "username": "ops"}, {"kubeconfig": SECRET}):
+        text = tool.run(["ansible", "localhost", "-vvv", "-m", "meshops.istio.mesh_info", "-a", yaml.safe_dump(options), *way]).text
+        if options.get("kubeconfig") != SECRET:
+            assert SECRET not in text
+
+
+def test_the_environment_of_a_play_reaches_a_credential_plugin(tool: Tool, lab: Cluster) -> None:
+    config = yaml.safe_load(lab.kubeconfig.read_text())
+    config["users"][0]["user"] = {
+        "exec": {
+            "apiVersion": "client.authentication.k8s.io/v1",
+            "command": "sh",
+            "args": ["-c", 'echo "profile is $AWS_PROFILE" >&2; exit 3'],
+            "interactiveMode": "Never",
+        }
+    }
+    (tool.folder / "kubeconfig").write_text(yaml.safe_dump(config))
+    play = {
+        "hosts": "localhost",
+        "gather_facts": False,
+        "environment": {"AWS_PROFILE": "production-eu"},
+        "tasks": [{"meshops.istio.mesh_info": {"kubeconfig": str(tool.folder / "kubeconfig")}}],
+    }
+    (tool.folder / "play.yml").write_text(yaml.safe_dump([play]))
+    assert "profile is production-eu" in tool.run(["ansible-playbook", "play.yml"]).text
+
+
+def test_become_warns(tool: Tool) -> None:
+    assert "become has no effect here" in tool.run(["ansible", "localhost", "-b", "-m", "meshops.istio.mesh_info"]).text

@@ -1,0 +1,320 @@
+# SPDX-FileCopyrightText: 2026 The meshops.istio authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Each verb on a real API server: what it does, that a second run writes nothing, and how it fails."""
+
+from __future__ import annotations
+
+import json
+import threading
+import typing as t
+
+import pytest
+
+from tests.lab import mesh, samples
+from tests.lab.api import Json
+from tests.lab.cluster import Cluster
+from tests.lab.stages import CRASH, FAULT, IMAGE_PULL
+
+from .conftest import Namespaces
+from .seen import annotations, labels, proxies
+from .tool import Tool, control_plane
+
+ENABLED = {"istio-injection": "enabled"}
+NEW, VERSION = "1-30-3", "1.30.3"
+
+
+def by_name(found: t.Iterable[Json], name: str) -> Json:
+    return next(item for item in found if item["name"] == name)
+
+
+# mesh_info
+
+
+def test_mesh_info_says_what_is_true(lab: Cluster, tool: Tool, namespaces: Namespaces) -> None:
+    enabled = namespaces(ENABLED, [samples.deployment("api"), samples.deployment("out", labels={"sidecar.istio.io/inject": "false"})])
+    lost = namespaces(ENABLED, [samples.deployment("api")])
+    stale = namespaces(ENABLED, [samples.deployment("api")])
+    lab.api.patch(f"/api/v1/namespaces/{lost}", {"metadata": {"labels": {"istio-injection": None, "istio.io/rev": "nosuch"}}})
+    lab.api.patch(f"/api/v1/namespaces/{stale}", {"metadata": {"labels": {"istio-injection": None, "istio.io/rev": NEW}}})
+    found = tool.verb("mesh_info")
+    assert not found["changed"]
+    planes = {plane["revision"]: (plane["version"], plane["ready"]) for plane in found["control_planes"]}
+    assert planes.items() >= {"default": ("1.29.6", True), NEW: (VERSION, True)}.items()
+    assert {by_name(found["namespaces"], name)["gets"] for name in (enabled, lost, stale)} == {"default", None, NEW}
+    standing = {(w["namespace"], w["name"]): (w["standing"], w["proxies"]) for w in found["workloads"]}
+    assert standing[enabled, "api"] == ("current", {"default": 1})
+    assert standing[enabled, "out"] == ("outside", {})
+    assert standing[lost, "api"] == ("orphaned", {"default": 1})
+    assert standing[stale, "api"] == ("stale", {"default": 1})
+    injectors = {one["name"]: (one["revision"], one["disabled"], one["ca"]) for one in found["injectors"]}
+    assert injectors["istio-sidecar-injector"] == ("default", False, True)
+    assert any(line.startswith(lost) and "1 orphaned: no injector has that name" in line for line in found["report"])
+    assert tool.writes() == []
+
+
+@pytest.mark.parametrize("native", ["true", "false"])
+def test_a_sidecar_is_found_as_container_and_native(lab: Cluster, tool: Tool, namespaces: Namespaces, native: str) -> None:
+    name = namespaces({"istio.io/rev": NEW}, [samples.deployment("api", annotations={"sidecar.istio.io/nativeSidecar": native})])
+    assert by_name([w for w in tool.verb("mesh_info")["workloads"] if w["namespace"] == name], "api")["standing"] == "current"
+    assert tool.verb("proxy_check", namespaces=[name], revision=NEW, version=VERSION)["workloads"] == [f"{name}/deploy/api"]
+
+
+# namespace_injection
+
+
+def test_a_namespace_moves_and_comes_back_exactly(lab: Cluster, tool: Tool, namespaces: Namespaces) -> None:
+    name = namespaces({**ENABLED, "team": "pay"})
+    before = labels(lab, [name]), annotations(lab, [name])
+    would = tool.verb("namespace_injection", check_mode=True, namespaces=[name], revision=NEW)
+    assert (would["changed"], tool.writes()) == (True, [])
+    moved = tool.verb("namespace_injection", namespaces=[name], revision=NEW)
+    assert moved["diff"] == would["diff"]
+    assert tool.writes() == [f"patch /api/v1/namespaces/{name}"], "labels and the way back are one patch"
+    assert labels(lab, [name])[0].items() >= {"istio.io/rev": NEW, "team": "pay"}.items()
+    assert json.loads(annotations(lab, [name])[0]["meshops.io/prior-injection"]) == {"istio-injection": "enabled", "istio.io/rev": None}
+    assert not tool.verb("namespace_injection", namespaces=[name], revision=NEW)["changed"]
+    tool.verb("namespace_injection", namespaces=[name], revision="default-not", check_mode=True)
+    assert tool.verb("namespace_injection", state="restored", namespaces=[name])["changed"]
+    assert not tool.verb("namespace_injection", state="restored", namespaces=[name])["changed"]
+    assert (labels(lab, [name]), annotations(lab, [name])) == before
+    assert len(tool.writes()) == 2
+
+
+def test_a_revision_that_nobody_serves_is_refused(tool: Tool, namespaces: Namespaces) -> None:
+    name = namespaces(ENABLED)
+    assert 'No injector here serves "istio.io/rev=nosuch"' in tool.fails("namespace_injection", namespaces=[name], revision="nosuch")
+    assert "Some namespaces do not exist" in tool.fails("namespace_injection", namespaces=[name, "nosuch"], revision=NEW)
+
+
+def test_the_way_back_is_refused_when_nobody_serves_it_any_more(lab: Cluster, tool: Tool, namespaces: Namespaces) -> None:
+    name = namespaces({"istio.io/rev": NEW})
+    prior = json.dumps({"istio-injection": None, "istio.io/rev": "gone"})
+    lab.api.patch(f"/api/v1/namespaces/{name}", {"metadata": {"annotations": {"meshops.io/prior-injection": prior}}})
+    assert 'No injector here serves "istio.io/rev=gone"' in tool.fails("namespace_injection", state="restored", namespaces=[name])
+
+
+def test_somebody_else_may_change_the_namespace_meanwhile(lab: Cluster, tool: Tool, namespaces: Namespaces) -> None:
+    """Each write meets a version that is not the one that was read; it is read and decided again."""
+    name = namespaces(ENABLED)
+    over = threading.Event()
+
+    def meddle() -> None:
+        number = 0
+        while not over.is_set():
+            number += 1
+            lab.api.patch(f"/api/v1/namespaces/{name}", {"metadata": {"annotations": {"meddler": str(number)}}})
+
+    meddler = threading.Thread(target=meddle)
+    meddler.start()
+    try:
+        for _turn in range(5):
+            for options in ({"namespaces": [name], "revision": NEW}, {"namespaces": [name], "state": "restored"}):
+                result = tool.verb("namespace_injection", **options)
+                if result.get("failed"):  # five conflicts in a row is a clear error, and nothing else may fail
+                    assert "changed five times" in result["msg"]
+    finally:
+        over.set()
+        meddler.join()
+    tool.verb("namespace_injection", namespaces=[name], revision=NEW)
+    tool.verb("namespace_injection", namespaces=[name], state="restored")
+    assert labels(lab, [name])[0]["istio-injection"] == "enabled"
+    assert set(annotations(lab, [name])[0]) == {"meddler"}
+
+
+# workload_restart and proxy_check
+
+
+def move(lab: Cluster, name: str, revision: str = NEW) -> None:
+    lab.api.patch(f"/api/v1/namespaces/{name}", {"metadata": {"labels": {"istio-injection": None, "istio.io/rev": revision}}})
+
+
+def test_only_stale_workloads_restart_and_a_second_run_writes_nothing(lab: Cluster, tool: Tool, namespaces: Namespaces) -> None:
+    deployments = [samples.deployment(name, 2) for name in ("api", "worker")]
+    deployments.append(samples.deployment("out", labels={"sidecar.istio.io/inject": "false"}))
+    name, lost = namespaces(ENABLED, deployments), namespaces(ENABLED, [samples.deployment("api")])
+    would = tool.verb("workload_restart", check_mode=True, namespaces=[name], revision=NEW, version=VERSION)
+    assert (would["predicted"], would["restarted"]) == (True, [f"{name}/deploy/api", f"{name}/deploy/worker"])
+    move(lab, name)
+    move(lab, lost, "nosuch")
+    done = tool.verb("workload_restart", namespaces=[name, lost])
+    assert done["restarted"] == would["restarted"]
+    assert done["warnings"] == [f"deploy/api in {lost} has a sidecar and would get none now: it is orphaned, and not restarted."]
+    assert proxies(lab, [name]) == {NEW, None}
+    assert proxies(lab, [lost]) == {"default"}
+    written = tool.writes()
+    assert len(written) == 2
+    assert not tool.verb("workload_restart", namespaces=[name, lost])["changed"]
+    assert tool.writes() == written
+
+
+def test_no_more_than_so_many_roll_at_a_time(lab: Cluster, tool: Tool, namespaces: Namespaces) -> None:
+    name = namespaces(ENABLED, [samples.deployment(f"app-{number}") for number in range(4)])
+    move(lab, name)
+    path = f"/apis/apps/v1/namespaces/{name}/deployments"
+    most = 0
+    over = threading.Event()
+
+    def look() -> None:
+        nonlocal most
+        while not over.is_set():
+            rolling = [one for one in lab.api.get(path)["items"] if one["metadata"]["generation"] > 1 and not mesh.rolled_out(one)]
+            most = max(most, len(rolling))
+
+    watcher = threading.Thread(target=look)
+    watcher.start()
+    try:
+        done = tool.verb("workload_restart", namespaces=[name], concurrency=1)
+    finally:
+        over.set()
+        watcher.join()
+    assert len(done["restarted"]) == 4
+    assert most == 1
+
+
+FAILURES = {
+    "a crash loop, after the grace time": (CRASH, "CrashLoopBackOff"),
+    "an image that cannot be pulled, after the grace time": (IMAGE_PULL, "ImagePullBackOff"),
+}
+
+
+@pytest.mark.parametrize(("fault", "reason"), FAILURES.values(), ids=FAILURES)
+def test_a_rollout_that_cannot_succeed_fails_with_the_reason(
+    lab: Cluster, tool: Tool, namespaces: Namespaces, fault: str, reason: str
+) -> None:
+    name = namespaces(ENABLED, [samples.deployment("api")])
+    template = {"spec": {"template": {"metadata": {"annotations": {FAULT: fault}}}}}
+    lab.api.patch(f"/apis/apps/v1/namespaces/{name}/deployments/api", {"spec": {"paused": True}})
+    lab.api.patch(f"/apis/apps/v1/namespaces/{name}/deployments/api", template)
+    move(lab, name)
+    lab.api.patch(f"/apis/apps/v1/namespaces/{name}/deployments/api", {"spec": {"paused": None}})
+    failed = tool.verb("workload_restart", namespaces=[name], grace_time=1)
+    assert failed["failed"]
+    assert reason in failed["error"]["reason"]
+    assert f"deploy/api in {name} does not roll out" in failed["msg"]
+
+
+def test_new_pods_that_nothing_admits_fail_at_once(lab: Cluster, tool: Tool, namespaces: Namespaces) -> None:
+    name = namespaces(ENABLED, [samples.deployment("api", annotations={"inject.istio.io/templates": "sidecar"})])
+    lab.api.patch(f"/apis/apps/v1/namespaces/{name}/deployments/api", {"spec": {"paused": True}})
+    template = {"spec": {"template": {"metadata": {"annotations": {"inject.istio.io/templates": "nosuch"}}}}}
+    lab.api.patch(f"/apis/apps/v1/namespaces/{name}/deployments/api", template)
+    move(lab, name)
+    lab.api.patch(f"/apis/apps/v1/namespaces/{name}/deployments/api", {"spec": {"paused": None}})
+    failed = tool.verb("workload_restart", namespaces=[name], grace_time=300)
+    assert 'requested template "nosuch" not found' in failed["msg"]
+
+
+def test_a_proof_of_the_wrong_revision_fails_at_once(tool: Tool, namespaces: Namespaces) -> None:
+    name = namespaces(ENABLED, [samples.deployment("api")])
+    told = tool.fails("proxy_check", namespaces=[name], revision=NEW)
+    assert f"deploy/api in {name}, pod api-" in told
+    assert "the sidecar of default, not of 1-30-3" in told
+
+
+def test_a_proof_waits_for_pods_that_become_ready(lab: Cluster, tool: Tool, namespaces: Namespaces) -> None:
+    name = namespaces(ENABLED, [samples.deployment("api", fault="slow-start")], wait=False)
+    pods = f"/api/v1/namespaces/{name}/pods"
+    lab.api.until(pods, lambda found: bool(found), timeout=30, what="a pod")
+    assert tool.verb("proxy_check", namespaces=[name])["workloads"] == [f"{name}/deploy/api"]
+    assert any(line.startswith("proof: 0 of 1 done") for line in tool.said)
+
+
+# control_plane
+
+
+def test_a_control_plane_comes_and_goes(lab: Cluster, tool: Tool, revision: str) -> None:
+    asked = control_plane(revision, VERSION)
+    would = tool.verb("control_plane", check_mode=True, **asked)
+    assert (would["changed"], would["predicted"], tool.writes()) == (True, True, [])
+    assert tool.verb("control_plane", **asked)["changed"]
+    mesh.wait_ready(lab, revision, timeout=1)
+    written = tool.writes()
+    assert not tool.verb("control_plane", **asked)["changed"]
+    assert tool.writes() == written
+    changed = {**asked, "values": {"global": {"tag": VERSION}, "autoscaleMin": 2}}
+    assert tool.verb("control_plane", **changed)["changed"]
+    written = tool.writes()
+    assert not tool.verb("control_plane", **changed)["changed"]
+    assert tool.writes() == written
+    assert tool.verb("control_plane", **asked, state="absent")["changed"]
+    assert not mesh.installed(lab, revision)
+    assert not tool.verb("control_plane", **asked, state="absent")["changed"]
+
+
+def test_a_control_plane_whose_image_cannot_be_pulled_fails_at_once(tool: Tool, revision: str) -> None:
+    values = {"global": {"tag": VERSION}, "podAnnotations": {FAULT: IMAGE_PULL}}
+    failed = tool.verb("control_plane", **control_plane(revision, VERSION, values=values, grace_time=300))
+    assert failed["failed"]
+    assert "ImagePullBackOff" in failed["error"]["reason"]
+
+
+def test_a_control_plane_that_a_quota_keeps_out_fails_after_the_grace_time(lab: Cluster, tool: Tool, revision: str) -> None:
+    quotas = f"/api/v1/namespaces/{mesh.NAMESPACE}/resourcequotas"
+    lab.api.post(quotas, {"metadata": {"name": "none"}, "spec": {"hard": {"pods": "0"}}})
+    lab.api.until(quotas, lambda found: "used" in found[0].get("status", {}), timeout=30, what="the quota")
+    try:
+        failed = tool.verb("control_plane", **control_plane(revision, VERSION, grace_time=1))
+    finally:
+        lab.api.delete(f"{quotas}/none")
+    assert "exceeded quota" in failed["msg"]
+    assert tool.verb("control_plane", **control_plane(revision, VERSION))["revision"] == revision
+
+
+def test_an_operation_of_helm_that_was_killed_is_done_again(lab: Cluster, tool: Tool, revision: str) -> None:
+    asked = control_plane(revision, VERSION)
+    tool.verb("control_plane", **asked)
+    secrets = f"/api/v1/namespaces/{mesh.NAMESPACE}/secrets"
+    (record,) = lab.api.get(secrets, labelSelector=f"owner=helm,name=istiod-{revision}")["items"]
+    _as_killed(lab, f"{secrets}/{record['metadata']['name']}", record)
+    again = tool.verb("control_plane", **asked, grace_time=1)
+    assert again["changed"]
+    assert any("helm was killed during its last operation" in line for line in tool.said)
+    assert not tool.verb("control_plane", **asked)["changed"]
+
+
+def _as_killed(lab: Cluster, path: str, record: Json) -> None:
+    """Helm's record as it is while helm works: the status stands in the label and, packed, in the release itself."""
+    import base64
+    import gzip
+
+    release = json.loads(gzip.decompress(base64.b64decode(base64.b64decode(record["data"]["release"]))))
+    release["info"]["status"] = "pending-install"
+    packed = base64.b64encode(base64.b64encode(gzip.compress(json.dumps(release).encode()))).decode()
+    lab.api.patch(path, {"metadata": {"labels": {"status": "pending-install"}}, "data": {"release": packed}})
+
+
+# upgrade_plan and upgrade_state
+
+
+def test_a_plan_only_reads(tool: Tool, namespaces: Namespaces) -> None:
+    name = namespaces(ENABLED, [samples.deployment("api"), samples.deployment("worker")])
+    plan = tool.verb("upgrade_plan", revision=NEW, waves=[[name]], from_revision="default")
+    assert not plan["changed"]
+    assert (plan["from_revision"], plan["waves"], plan["version"]) == ("default", [[name]], None)
+    assert plan["moves"] == [{"namespace": name, "before": "istio-injection=enabled", "after": f"istio.io/rev={NEW}"}]
+    assert plan["restarts"] == [f"{name}/deploy/api", f"{name}/deploy/worker"]
+    assert tool.writes() == []
+
+
+def test_the_record_says_where_to_go_on(tool: Tool, namespaces: Namespaces, clean_record: None) -> None:
+    name = namespaces(ENABLED)
+    asked = {"state": "started", "revision": NEW, "from_revision": "default", "waves": [[name]]}
+    assert tool.verb("upgrade_state")["record"] is None
+    begun = tool.verb("upgrade_state", **asked)
+    assert (begun["changed"], begun["pending"]) == (True, [{"index": 0, "number": 1, "of": 1, "namespaces": [name]}])
+    assert not tool.verb("upgrade_state", **asked)["changed"]
+    tool.verb("namespace_injection", namespaces=[name], revision=NEW)
+    assert tool.verb("upgrade_state", state="advanced", wave=0)["changed"]
+    assert tool.verb("upgrade_state", state="finished")["record"]["phase"] == "done"
+    written = tool.writes()
+    for state in ({"state": "advanced", "wave": 0}, {"state": "finished"}, asked):
+        assert not tool.verb("upgrade_state", **state)["changed"], state
+    assert tool.writes() == written
+    assert "A rollback is under way" in _rolled_into(tool, asked)
+    assert tool.verb("upgrade_state", state="rolled_back")["record"]["phase"] == "rolled back"
+
+
+def _rolled_into(tool: Tool, asked: dict[str, t.Any]) -> str:
+    assert tool.verb("upgrade_state", state="rolling_back")["changed"]
+    return tool.fails("upgrade_state", **asked)

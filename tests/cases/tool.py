@@ -1,0 +1,175 @@
+# SPDX-FileCopyrightText: 2026 The meshops.istio authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The collection as the tests use it: a verb called in this process, a task or a playbook as a user starts it, and who wrote what."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import re
+import secrets
+import signal
+import subprocess
+import sys
+import time
+import typing as t
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import yaml
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+
+from ansible_collections.meshops.istio.plugins.module_utils._runtime.options import argument_spec
+from ansible_collections.meshops.istio.plugins.module_utils._runtime.run import perform
+from tests.lab import mesh
+from tests.lab.build import binaries
+from tests.lab.cluster import CHECKOUT, Cluster
+
+VERBS = "ansible_collections.meshops.istio.plugins.module_utils._verbs"
+PROGRAMS = Path(sys.executable).parent
+Facts = dict[str, t.Any]
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a command printed, and how it ended."""
+
+    code: int
+    text: str
+
+    @property
+    def changed(self) -> int:
+        return sum(int(number) for number in re.findall(r"changed=(\d+)", self.text))
+
+    def succeeded(self) -> Ran:
+        assert self.code == 0, self.text
+        return self
+
+
+@dataclass
+class Tool:
+    """The collection on one lab, as a user of its own: so the API server's audit log tells exactly what the tool wrote."""
+
+    lab: Cluster
+    folder: Path
+    user: str = field(default_factory=lambda: f"tester-{secrets.token_hex(4)}")
+    said: list[str] = field(default_factory=list)
+
+    def verb(self, name: str, *, check_mode: bool = False, **options: object) -> Facts:
+        """One verb in this process, with its options checked as Ansible checks them."""
+        verb = importlib.import_module(f"{VERBS}.{name}").VERB
+        checked = ArgumentSpecValidator(argument_spec(verb)).validate({**self._login(), **options})
+        assert not checked.error_messages, checked.error_messages
+        return perform(verb, checked.validated_parameters, check_mode=check_mode, say=self.said.append)
+
+    def fails(self, name: str, **options: object) -> str:
+        """The message of a verb that must fail, and must not have written anything."""
+        before = self.writes()
+        result = self.verb(name, **options)
+        assert result.get("failed"), result
+        assert self.writes() == before, f"{name} failed, and has written before that"
+        return str(result["msg"])
+
+    def task(self, name: str, options: Mapping[str, object], *words: str) -> Facts:
+        """One task as the command ``ansible`` runs it; ``-B 60 -P 1`` takes the way through the module."""
+        arguments = json.dumps({**self._login(), **options})
+        command = ["ansible", "localhost", "-m", f"meshops.istio.{name}", "-a", arguments, *words]
+        text = self.run(command).text
+        found = re.search(r"localhost \| (?:SUCCESS|CHANGED|FAILED!?) => (\{.*\})", text, re.DOTALL)
+        assert found, text
+        return t.cast("Facts", json.loads(found[1]))
+
+    def play(self, playbook: str, *words: str, hosts: Mapping[str, Mapping[str, object]] | None = None, **variables: object) -> Ran:
+        """A playbook of the collection on this lab, or on the hosts given."""
+        process = self.started(playbook, *words, hosts=hosts, **variables)
+        text, _nothing = process.communicate(timeout=300)
+        return Ran(process.returncode, text)
+
+    def started(
+        self, playbook: str, *words: str, hosts: Mapping[str, Mapping[str, object]] | None = None, **variables: object
+    ) -> subprocess.Popen[str]:
+        """The same, running: in a process group of its own, so that all of it can be killed."""
+        inventory = self.folder / "fleet.yml"
+        named = hosts or {"lab": {"mesh_kubeconfig": str(self.lab.kubeconfig)}}
+        inventory.write_text(yaml.safe_dump({"all": {"hosts": dict(named), "vars": variables}}))
+        command = [str(PROGRAMS / "ansible-playbook"), "-i", str(inventory), f"meshops.istio.{playbook}", *words]
+        return subprocess.Popen(
+            command,
+            cwd=self.folder,
+            env=self.environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def run(self, command: list[str], **environment: str) -> Ran:
+        done = subprocess.run(
+            [str(PROGRAMS / command[0]), *command[1:]],
+            cwd=self.folder,
+            env=self.environment() | environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+            timeout=300,
+        )
+        return Ran(done.returncode, done.stdout)
+
+    def environment(self) -> dict[str, str]:
+        environment = self.lab.environment()
+        environment.pop("KUBECONFIG", None)
+        return environment | {
+            "PATH": f"{PROGRAMS}:{environment['PATH']}",
+            "ANSIBLE_COLLECTIONS_PATH": str(CHECKOUT / ".venv" / "collections"),
+            "ANSIBLE_HOME": str(self.folder / "ansible"),
+            "ANSIBLE_NOCOWS": "1",
+            "ANSIBLE_NOCOLOR": "1",
+            "K8S_AUTH_IMPERSONATE_USER": self.user,
+            "K8S_AUTH_IMPERSONATE_GROUPS": "system:masters",
+        }
+
+    def writes(self) -> list[str]:
+        """What this user has written so far, by the API server's own audit log: ``patch /api/v1/namespaces/shop``. No dry runs."""
+        found = []
+        for line in self.lab.audit_log.read_text().splitlines():
+            event = json.loads(line)
+            asked = event["requestURI"]
+            mine = event.get("impersonatedUser", {}).get("username") == self.user
+            if mine and "dryRun=All" not in asked and "selfsubjectaccessreviews" not in asked:
+                found.append(f"{event['verb']} {asked.partition('?')[0]}")
+        return found
+
+    def _login(self) -> dict[str, object]:
+        return {"kubeconfig": str(self.lab.kubeconfig), "impersonate_user": self.user, "impersonate_groups": ["system:masters"]}
+
+
+def control_plane(revision: str, version: str, **more: object) -> dict[str, object]:
+    """Options of ``control_plane`` for the lab's own chart."""
+    chart = str(mesh.CHARTS / "istiod")
+    helm = str(binaries() / "helm")
+    return {"revision": revision, "version": version, "chart": chart, "values": {"global": {"tag": version}}, "helm": helm, **more}
+
+
+def variables(revision: str, version: str, **more: object) -> dict[str, object]:
+    """The same as variables of role ``mesh``."""
+    return {f"mesh_{name}": value for name, value in {**control_plane(revision, version), **more}.items()}
+
+
+def kill(process: subprocess.Popen[str]) -> None:
+    """All of it at once, as a machine that loses power would end it."""
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def until(met: Callable[[], bool], what: str, seconds: float = 60) -> None:
+    """For what has nothing to watch: the audit log of the API server."""
+    deadline = time.monotonic() + seconds
+    while not met():
+        assert time.monotonic() < deadline, f"waited {seconds:.0f} s for {what}"
+        time.sleep(0.02)
