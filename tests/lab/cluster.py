@@ -58,6 +58,11 @@ class Cluster:
         return self.folder / "node.pid"
 
     @property
+    def audit_log(self) -> Path:
+        """What was written to the API server: one JSON event a line, there before the answer is."""
+        return self.folder / "kwok" / "clusters" / self.name / "logs" / "audit.log"
+
+    @property
     def _record(self) -> Path:
         return self.folder / "processes.json"
 
@@ -143,7 +148,9 @@ class Cluster:
         programs = binaries()
         egress = self.folder / "egress.yaml"
         egress.write_text(yaml.safe_dump(_egress(socket)))
-        (self.folder / "kwok.yaml").write_text(yaml.safe_dump_all([_kwokctl(programs, egress), *stages()], sort_keys=False))
+        audit = self.folder / "audit.yaml"
+        audit.write_text(yaml.safe_dump(_audit()))
+        (self.folder / "kwok.yaml").write_text(yaml.safe_dump_all([_kwokctl(programs, egress, audit), *stages()], sort_keys=False))
 
     def _create(self, programs: Path) -> None:
         command = [str(programs / "kwokctl"), "--config", str(self.folder / "kwok.yaml"), "--name", self.name, "create", "cluster"]
@@ -203,7 +210,21 @@ def _egress(socket: Path) -> Json:
     }
 
 
-def _kwokctl(programs: Path, egress: Path) -> Json:
+def _audit() -> Json:
+    """Every write that is not the cluster's own, so that a test can count what the tool has written."""
+    return {
+        "apiVersion": "audit.k8s.io/v1",
+        "kind": "Policy",
+        "omitStages": ["RequestReceived"],
+        "rules": [
+            {"level": "None", "userGroups": ["system:nodes", "system:serviceaccounts"]},
+            {"level": "None", "users": ["system:kube-controller-manager", "system:kube-scheduler", "system:apiserver"]},
+            {"level": "Metadata", "verbs": ["create", "update", "patch", "delete", "deletecollection"]},
+        ],
+    }
+
+
+def _kwokctl(programs: Path, egress: Path, audit: Path) -> Json:
     named = {
         "etcdBinary": "etcd",
         "kubeApiserverBinary": "kube-apiserver",
@@ -219,7 +240,7 @@ def _kwokctl(programs: Path, egress: Path) -> Json:
     return {
         "apiVersion": "config.kwok.x-k8s.io/v1alpha1",
         "kind": "KwokctlConfiguration",
-        "options": {"bindAddress": "127.0.0.1", "runtime": "binary"} | {option: str(programs / name) for option, name in named.items()},
+        "options": {"bindAddress": "127.0.0.1", "runtime": "binary", "kubeAuditPolicy": str(audit)} | {option: str(programs / name) for option, name in named.items()},
         "componentsPatches": [{"name": "kube-apiserver", "extraArgs": [{"key": key, "value": value} for key, value in extra.items()]}],
     }
 
