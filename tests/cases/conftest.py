@@ -11,12 +11,15 @@ import os
 import secrets
 import typing as t
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 
 import pytest
 
-from tests.lab import mesh, samples
+from tests.lab import istioctl, mesh, samples
 from tests.lab.api import ApiProblem, Json
 from tests.lab.cluster import Cluster
+
+from .tool import Tool
 
 REVISION, REVISION_VERSION = "1-30-3", "1.30.3"
 
@@ -62,3 +65,46 @@ def namespaces(lab: Cluster) -> Iterator[Namespaces]:
     for name in made:
         with contextlib.suppress(ApiProblem):
             lab.api.delete(f"/api/v1/namespaces/{name}", propagationPolicy="Background")
+
+
+@pytest.fixture(scope="session")
+def other_lab() -> Iterator[Cluster]:
+    """A second cluster, whose unrevisioned mesh is as ``istioctl install`` leaves it, with one namespace ``shop``."""
+    cluster = Cluster(f"other-{os.getpid()}")
+    cluster.start(owned=True)
+    try:
+        istioctl.install(cluster)
+        mesh.wait_ready(cluster)
+        cluster.api.post("/api/v1/namespaces", samples.namespace("shop", samples.INJECTED))
+        cluster.api.post("/apis/apps/v1/namespaces/shop/deployments", samples.deployment("api"))
+        samples.wait_ready(cluster.api, ["shop"])
+        yield cluster
+    finally:
+        cluster.stop()
+
+
+@pytest.fixture
+def tool(lab: Cluster, tmp_path: Path) -> Tool:
+    """The collection, used by a user of its own."""
+    return Tool(lab, tmp_path)
+
+
+@pytest.fixture
+def clean_record(lab: Cluster) -> Iterator[None]:
+    """The record of an upgrade is one for a cluster: it goes before and after."""
+    _forget(lab)
+    yield
+    _forget(lab)
+
+
+@pytest.fixture
+def revision(lab: Cluster, clean_record: None) -> Iterator[str]:
+    """A revision of the test's own, that is not there yet; its control plane goes after the test."""
+    name = f"r{secrets.token_hex(3)}"
+    yield name
+    mesh.uninstall(lab, name)
+
+
+def _forget(lab: Cluster) -> None:
+    with contextlib.suppress(ApiProblem):
+        lab.api.delete(f"/api/v1/namespaces/{mesh.NAMESPACE}/configmaps/meshops-upgrade")

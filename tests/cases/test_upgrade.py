@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -76,16 +77,15 @@ def test_a_revisioned_mesh_moves_too(lab: Cluster, tool: Tool, namespaces: Names
     assert proxies(lab, [name]) == {"1-30-3"}
 
 
-def test_an_unrevisioned_mesh_as_istioctl_leaves_it(
-    lab: Cluster, tool: Tool, namespaces: Namespaces, revision: str, by_istioctl: None
-) -> None:
+def test_an_unrevisioned_mesh_as_istioctl_leaves_it(other_lab: Cluster, tmp_path: Path) -> None:
     """The injector itself is disabled, and a default tag does its work (recorded: istioctl-behaviour, D)."""
-    name = namespaces(ENABLED, APPS)
-    tool.play("canary_upgrade", **variables(revision, VERSION)).succeeded()
-    assert proxies(lab, [name]) == {revision}
+    tool = Tool(other_lab, tmp_path)
+    before = labels(other_lab, ["shop"])
+    tool.play("canary_upgrade", **variables("1-30-3", VERSION)).succeeded()
+    assert proxies(other_lab, ["shop"]) == {"1-30-3"}
     tool.play("rollback").succeeded()
-    assert labels(lab, [name])[0]["istio-injection"] == "enabled"
-    assert proxies(lab, [name]) == {"default"}
+    assert labels(other_lab, ["shop"]) == before
+    assert proxies(other_lab, ["shop"]) == {"default"}
 
 
 SEED = random.randrange(10**6)

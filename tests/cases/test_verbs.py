@@ -268,7 +268,7 @@ def test_an_operation_of_helm_that_was_killed_is_done_again(lab: Cluster, tool: 
     (record,) = lab.api.get(secrets, labelSelector=f"owner=helm,name=istiod-{revision}")["items"]
     _as_killed(lab, f"{secrets}/{record['metadata']['name']}", record)
     again = tool.verb("control_plane", **asked, grace_time=1)
-    assert again["changed"]
+    assert again["changed"], again
     assert any("helm was killed during its last operation" in line for line in tool.said)
     assert not tool.verb("control_plane", **asked)["changed"]
 

@@ -30,6 +30,7 @@ from tests.lab.cluster import CHECKOUT, Cluster
 
 VERBS = "ansible_collections.meshops.istio.plugins.module_utils._verbs"
 PROGRAMS = Path(sys.executable).parent
+IMPERSONATION = ("K8S_AUTH_IMPERSONATE_USER", "K8S_AUTH_IMPERSONATE_GROUPS")
 Facts = dict[str, t.Any]
 
 
@@ -82,14 +83,26 @@ class Tool:
         assert found, text
         return t.cast("Facts", json.loads(found[1]))
 
-    def play(self, playbook: str, *words: str, hosts: Mapping[str, Mapping[str, object]] | None = None, **variables: object) -> Ran:
+    def play(
+        self,
+        playbook: str,
+        *words: str,
+        hosts: Mapping[str, Mapping[str, object]] | None = None,
+        impersonate: bool = True,
+        **variables: object,
+    ) -> Ran:
         """A playbook of the collection on this lab, or on the hosts given."""
-        process = self.started(playbook, *words, hosts=hosts, **variables)
+        process = self.started(playbook, *words, hosts=hosts, impersonate=impersonate, **variables)
         text, _nothing = process.communicate(timeout=300)
         return Ran(process.returncode, text)
 
     def started(
-        self, playbook: str, *words: str, hosts: Mapping[str, Mapping[str, object]] | None = None, **variables: object
+        self,
+        playbook: str,
+        *words: str,
+        hosts: Mapping[str, Mapping[str, object]] | None = None,
+        impersonate: bool = True,
+        **variables: object,
     ) -> subprocess.Popen[str]:
         """The same, running: in a process group of its own, so that all of it can be killed."""
         inventory = self.folder / "fleet.yml"
@@ -99,7 +112,7 @@ class Tool:
         return subprocess.Popen(
             command,
             cwd=self.folder,
-            env=self.environment(),
+            env=self.environment() | ({} if impersonate else dict.fromkeys(IMPERSONATION, "")),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

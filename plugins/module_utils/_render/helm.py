@@ -81,8 +81,17 @@ class Helm:
         upgrade = ["--is-upgrade"] if release and release.number > 1 else []
         return objects(self._with_values("template", name, chart, "--no-hooks", "--dry-run=server", *upgrade).stdout)
 
-    def apply(self, name: str, chart: Chart) -> None:
-        self._with_values("upgrade", name, chart, "--install", "--reset-values")
+    def apply(self, name: str, chart: Chart, *, again: bool = False) -> None:
+        """Installs or upgrades. ``again`` is an installation over what a killed one left behind.
+
+        Helm 4 applies on the server's side, where istiod by now owns a field that only an installation renders (the validator's
+        ``failurePolicy``): it is taken back, and istiod sets it once more.
+        """
+        force = ["--force-conflicts"] if again and not self._client_side() else []
+        self._with_values("upgrade", name, chart, "--install", "--reset-values", *force)
+
+    def _client_side(self) -> bool:
+        return _helm(self.binary, "version", "--short").stdout.startswith("v3.")
 
     def uninstall(self, name: str) -> None:
         self._run("uninstall", name)

@@ -87,14 +87,16 @@ def run(options: Options, context: Context) -> Result:
 
 def _present(options: Options, context: Context, helm: Helm) -> Result:
     found = helm.release(options.release)
+    killed = False
     if found and found.busy and not context.check_mode:
-        found = _undisturbed(options, context, helm, found)
+        killed = _was_killed(options, context, found)
+        found = helm.release(options.release)
     rendered = helm.rendered(options.release, options.chart, found)
     version = check_rendering(rendered, options.revision, options.version)
     same = found is not None and found.status == "deployed" and found.values == options.chart.values and objects(found.manifest) == rendered
     if not same and not context.check_mode:
         context.say(f"control plane {options.revision}: helm installs {version or 'it'} as release {options.release}")
-        helm.apply(options.release, options.chart)
+        helm.apply(options.release, options.chart, again=killed)
     if not context.check_mode:
         _wait(options, context)
     done = "is there" if same else f"{'would be' if context.check_mode else 'was'} {'upgraded' if found else 'installed'}"
@@ -108,8 +110,8 @@ def _present(options: Options, context: Context, helm: Helm) -> Result:
     )
 
 
-def _undisturbed(options: Options, context: Context, helm: Helm, found: Release) -> Release | None:
-    """The release when no operation is under way: one that does not end in the grace time was killed, and its record goes."""
+def _was_killed(options: Options, context: Context, found: Release) -> bool:
+    """Waits for an operation of helm that is under way; one that does not end in the grace time was killed, and its record goes."""
     patience = replace(options.patience, timeout=min(options.patience.timeout, options.patience.grace))
     with helm_record.follow(context.cluster, options.istio_namespace, options.release) as now:
 
@@ -122,7 +124,8 @@ def _undisturbed(options: Options, context: Context, helm: Helm, found: Release)
         except Late:
             context.say(f"release {options.release}: helm was killed during its last operation, which is now done again")
             helm_record.clear(context.cluster, options.istio_namespace, options.release, found.number)
-    return helm.release(options.release)
+            return True
+    return False
 
 
 def _wait(options: Options, context: Context) -> None:
