@@ -23,7 +23,8 @@ options:
   state:
     description:
       - V(present) moves the namespaces to O(revision).
-      - V(restored) gives back the labels that were there before, and removes the annotation. A namespace that was made anew is named and left alone.
+      - V(restored) gives back the labels that were there before, and removes the annotation.
+      - A namespace that was made anew is named and left alone.
     type: str
     choices: [present, restored]
     default: present

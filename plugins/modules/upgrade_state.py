@@ -87,7 +87,7 @@ pending:
   type: list
   elements: dict
 moved:
-  description: What a rollback would concern, that is namespaces of the record that are still the same ones, and all that have recorded labels.
+  description: What a rollback would concern, that is namespaces of the record that are still the same, and all with recorded labels.
   returned: success
   type: list
   elements: str
