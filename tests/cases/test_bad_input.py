@@ -50,7 +50,10 @@ CASES = {
     "a chart that is not there": Case(("The chart does not exist", "/nowhere/istiod"), {"chart": "/nowhere/istiod"}),
     "a chart that is not given": Case(("No chart is given",), {"chart": ""}),
     "no helm": Case(("There is no helm", "nohelm"), {"helm": "nohelm"}),
-    "values that the chart cannot take": Case(("The chart cannot be rendered",), {"values": {"global": "x"}}),
+    "values that are none": Case(("The values for the chart are wrong", "global: x"), {"values": {"global": "x"}}),
+    "values that the chart cannot take": Case(
+        ("The chart cannot be rendered",), {"values": {"global": {"tag": VERSION}, "revisionTags": 7}}
+    ),
 }
 
 

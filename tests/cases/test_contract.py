@@ -53,14 +53,21 @@ def _told(result: Facts) -> Facts:
     return {name: value for name, value in result.items() if name not in SAID_BY_THE_RUN_ALONE | {"progress", "invocation", "diff"}}
 
 
-@pytest.mark.parametrize("way", [(), THROUGH_THE_MODULE], ids=["in process", "as a module"])
-def test_a_secret_is_in_no_result(tool: Tool, lab: Cluster, way: tuple[str, ...]) -> None:
+LOGINS = ("kubeconfig", "host", "api_key", "username", "password")
+
+
+@pytest.mark.parametrize("way", [{}, {"async": 60, "poll": 1}], ids=["in process", "as a module"])
+def test_a_secret_is_in_no_result(tool: Tool, lab: Cluster, way: dict[str, int]) -> None:
     config = yaml.safe_load(lab.kubeconfig.read_text())
+    host = config["clusters"][0]["cluster"]["server"]
     config["users"][0]["user"] = {"token": SECRET}
-    for options in ({"kubeconfig": config}, {"api_key": SECRET, "password": SECRET, "username": "ops"}, {"kubeconfig": SECRET}):
-        text = tool.run(["ansible", "localhost", "-vvv", "-m", "meshops.istio.mesh_info", "-a", yaml.safe_dump(options), *way]).text
-        if options.get("kubeconfig") != SECRET:
-            assert SECRET not in text
+    task = {"meshops.istio.mesh_info": {name: f"{{{{ {name} | default(omit) }}}}" for name in LOGINS}, **way}
+    (tool.folder / "play.yml").write_text(yaml.safe_dump([{"hosts": "localhost", "gather_facts": False, "tasks": [task]}]))
+    for login in ({"kubeconfig": config}, {"host": host, "api_key": SECRET}, {"host": host, "username": "ops", "password": SECRET}):
+        (tool.folder / "login.yml").write_text(yaml.safe_dump(login))
+        text = tool.run(["ansible-playbook", "-vvv", "-e", "@login.yml", "play.yml"]).text
+        assert "fatal: [localhost]" in text, text
+        assert SECRET not in text
 
 
 def test_the_environment_of_a_play_reaches_a_credential_plugin(tool: Tool, lab: Cluster) -> None:

@@ -24,7 +24,9 @@ APPS = [samples.deployment("api"), samples.deployment("worker", 2)]
 
 
 def restarts(tool: Tool) -> Counter[str]:
-    return Counter(write for write in tool.writes() if "/deployments/" in write and write.startswith("patch"))
+    """Of workloads; helm patches its own Deployment too."""
+    patched = (write for write in tool.writes() if write.startswith("patch") and "/deployments/" in write)
+    return Counter(write for write in patched if f"/{mesh.NAMESPACE}/" not in write)
 
 
 def test_a_mesh_moves_in_two_waves_and_back(lab: Cluster, tool: Tool, namespaces: Namespaces, revision: str) -> None:
@@ -153,8 +155,8 @@ def test_clusters_go_in_batches_and_a_failed_one_stops_the_next(
 def test_two_hosts_that_are_one_cluster_are_refused(lab: Cluster, tool: Tool, namespaces: Namespaces, revision: str) -> None:
     name = namespaces(ENABLED, APPS)
     hosts = {host: {"mesh_kubeconfig": str(lab.kubeconfig)} for host in ("eu-1", "eu-2")}
-    asked = variables(revision, VERSION, waves=[[name]], cluster_batches=["100%"])
-    refused = tool.play("canary_upgrade", hosts=hosts, **asked)
+    together = ("-e", "{mesh_cluster_batches: ['100%']}")  # Ansible reads serial before there are hosts: no inventory can say it
+    refused = tool.play("canary_upgrade", *together, hosts=hosts, **variables(revision, VERSION, waves=[[name]]))
     assert refused.code != 0
     assert "Two hosts of this play are the same cluster" in refused.text
     assert tool.writes() == []

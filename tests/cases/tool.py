@@ -112,7 +112,7 @@ class Tool:
         return subprocess.Popen(
             command,
             cwd=self.folder,
-            env=self.environment() | ({} if impersonate else dict.fromkeys(IMPERSONATION, "")),
+            env={name: value for name, value in self.environment().items() if impersonate or name not in IMPERSONATION},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

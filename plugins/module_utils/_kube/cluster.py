@@ -158,7 +158,7 @@ class Cluster:
             try:
                 return self._json(method, path, body, content, query)
             except ApiError as problem:
-                if problem.status not in _PASSING:
+                if problem.status not in _PASSING or isinstance(problem.__cause__, urllib3.exceptions.SSLError):
                     raise
                 time.sleep(min(problem.retry_after or pause, _LONGEST_PAUSE))
         return self._json(method, path, body, content, query)

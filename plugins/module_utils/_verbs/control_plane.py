@@ -62,9 +62,14 @@ class Options:
 
 def chart_of(params: Mapping[str, t.Any]) -> Chart:
     """The chart with the user's values and with what the revision itself says, by the official chart's names."""
-    values = dict(params["values"])
-    shared = {"istioNamespace": params["istio_namespace"], **(values.pop("global", None) or {})}
-    return Chart(params["helm"], params["chart"] or "", params["version"], {**values, "revision": params["revision"], "global": shared})
+    given = params["values"].get("global") or {}
+    if not isinstance(given, dict):
+        raise MeshError(
+            "The values for the chart are wrong.", where=f"global: {given}", why="it must be a mapping", do="correct mesh_values"
+        )
+    shared = {"istioNamespace": params["istio_namespace"], **given}
+    values = {**params["values"], "revision": params["revision"], "global": shared}
+    return Chart(params["helm"], params["chart"] or "", params["version"], values)
 
 
 def check_chart(chart: Chart) -> None:
