@@ -95,7 +95,7 @@ SEED = random.randrange(10**6)
 
 @pytest.mark.parametrize("point", random.Random(SEED).sample(range(1, 24), 3), ids=lambda point: f"seed-{SEED}-write-{point}")
 def test_a_run_that_was_killed_goes_on_where_it_was(lab: Cluster, tool: Tool, namespaces: Namespaces, revision: str, point: int) -> None:
-    names = [namespaces(ENABLED, APPS) for _ in range(2)]
+    names = [namespaces(ENABLED, APPS) for _number in range(2)]
     before = labels(lab, names), annotations(lab, names)
     asked = variables(revision, VERSION, waves=[names[:1], names[1:]], grace_time=5)
     first = tool.started("canary_upgrade", **asked)
@@ -118,7 +118,7 @@ def test_a_run_that_was_killed_goes_on_where_it_was(lab: Cluster, tool: Tool, na
 
 def test_a_failure_pauses_and_a_later_run_goes_on(lab: Cluster, tool: Tool, namespaces: Namespaces, revision: str) -> None:
     """A quota keeps the new pods of the second wave out; when it is raised, the same command finishes."""
-    names = [namespaces(ENABLED, APPS) for _ in range(2)]
+    names = [namespaces(ENABLED, APPS) for _number in range(2)]
     quota = {"metadata": {"name": "tight"}, "spec": {"hard": {"pods": "3"}}}
     lab.api.post(f"/api/v1/namespaces/{names[1]}/resourcequotas", quota)
     lab.api.until(
@@ -163,7 +163,7 @@ def test_two_hosts_that_are_one_cluster_are_refused(lab: Cluster, tool: Tool, na
 
 
 def test_a_namespace_that_was_made_anew_is_left_alone_and_named(lab: Cluster, tool: Tool, namespaces: Namespaces, revision: str) -> None:
-    names = [namespaces(ENABLED, APPS) for _ in range(2)]
+    names = [namespaces(ENABLED, APPS) for _number in range(2)]
     tool.play("canary_upgrade", **variables(revision, VERSION, waves=[names])).succeeded()
     lab.api.delete(f"/api/v1/namespaces/{names[0]}")
     lab.api.until("/api/v1/namespaces", lambda found: not found, timeout=60, what="it to go", fieldSelector=f"metadata.name={names[0]}")

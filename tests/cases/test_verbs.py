@@ -215,7 +215,7 @@ def test_a_proof_of_the_wrong_revision_fails_at_once(tool: Tool, namespaces: Nam
 def test_a_proof_waits_for_pods_that_become_ready(lab: Cluster, tool: Tool, namespaces: Namespaces) -> None:
     name = namespaces(ENABLED, [samples.deployment("api", fault="slow-start")], wait=False)
     pods = f"/api/v1/namespaces/{name}/pods"
-    lab.api.until(pods, lambda found: bool(found), timeout=30, what="a pod")
+    lab.api.until(pods, bool, timeout=30, what="a pod")
     assert tool.verb("proxy_check", namespaces=[name])["workloads"] == [f"{name}/deploy/api"]
     assert any(line.startswith("proof: 0 of 1 done") for line in tool.said)
 

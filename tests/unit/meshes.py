@@ -66,6 +66,6 @@ def mesh(
         control_planes=(plane(OLD, "1.29.6"),),
         injectors=(unrevisioned(),) if injectors is None else injectors,
         namespaces=namespaces,
-        workloads=tuple(workload for workload, _ in pods),
+        workloads=tuple(workload for workload, _proxy in pods),
         pods=tuple(pod(workload, 0, proxy) for workload, proxy in pods),
     )

@@ -5,16 +5,15 @@
 
 from __future__ import annotations
 
-import json
-import os
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field, replace
 
 import pytest
 
 from ansible_collections.meshops.istio.plugins.module_utils._kube.webhooks import parse
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.injection import Injector, PodShape, decide
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.snapshot import expected_injector
+from tests.unit.figures import Decision as Recorded
+from tests.unit.figures import Figures
 from tests.unit.meshes import NEW, OLD, tag, unrevisioned
 
 BOTH = (unrevisioned(), expected_injector(NEW))
@@ -59,20 +58,24 @@ def test_decision(case: Case) -> None:
     assert decision.revision == case.gets
 
 
-RECORDINGS = [Path(folder) for folder in [os.environ.get("MESH_RECORDINGS", "")] if folder]
+def test_what_real_istiods_answered_is_predicted(figures: Figures) -> None:
+    wrong = [f"{one.text}: {told}" for one in figures.decisions if (told := _difference(one, figures))]
+    assert not wrong, "\n".join([f"{len(wrong)} of {len(figures.decisions)} are predicted otherwise:", *wrong[:20]])
 
 
-@pytest.mark.parametrize("folder", RECORDINGS, ids=lambda folder: "recordings")
-def test_every_recorded_answer_of_a_real_istiod_is_predicted(folder: Path) -> None:
-    states = json.loads((folder / "states.json").read_text())
-    injectors = {name: [parse(item) for item in json.loads((folder / state["webhooks"]).read_text())] for name, state in states.items()}
-    versions = {name: {plane["revision"]: plane["version"] for plane in state["control_planes"]} for name, state in states.items()}
-    wrong = []
-    for line in (folder / "decisions.jsonl").read_text().splitlines():
-        said = json.loads(line)
-        pod = PodShape(said["pod"].get("labels") or {}, said["pod"].get("annotations") or {}, said["pod"].get("hostNetwork", False))
-        known = [injector for injector in injectors[said["state"]] if injector]
-        decision = decide(pod, "recorded", said["namespace"], known, versions[said["state"]])
-        if decision.revision != said["revision"] or {i.revision for i in decision.asked} != set(said["asked"]):
-            wrong.append(f"{said} but predicted {decision.revision}")
-    assert not wrong, "\n".join(wrong)
+def _difference(said: Recorded, figures: Figures) -> str:
+    shape = PodShape(said.pod.get("labels") or {}, said.pod.get("annotations") or {}, bool(said.pod.get("hostNetwork")))
+    injectors = [injector for item in figures.webhooks[said.state] if (injector := parse(item))]
+    found = decide(shape, "recorded", said.namespace, injectors, figures.versions[said.state])
+    asked = {injector.revision for injector in found.asked}
+    if (found.revision, asked) == (said.revision, set(said.asked)):
+        return ""
+    return f"predicted {found.revision}, asking {sorted(asked)}; it was {said.revision}, asking {sorted(said.asked)}"
+
+
+@pytest.mark.parametrize("first", ["a-first", "istio-revision-tag-default"])
+def test_of_two_injectors_the_one_that_runs_last_wins(first: str) -> None:
+    """Recorded: both are asked, in the order of the configurations' names, and the sidecar of the last one stays."""
+    other = replace(unrevisioned(), name=first, revision=NEW)
+    decision = decide(PodShape(), "shop", {"istio-injection": "enabled"}, (unrevisioned(), other), {})
+    assert ([injector.revision for injector in decision.asked], decision.revision) == ([NEW, OLD], OLD)

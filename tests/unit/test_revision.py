@@ -54,7 +54,7 @@ SELECTORS = {
 }
 
 
-@pytest.mark.parametrize(("text", "matches"), SELECTORS.items(), ids=lambda value: str(value))
+@pytest.mark.parametrize(("text", "matches"), SELECTORS.items(), ids=SELECTORS)
 def test_selectors_mean_what_kubectl_means(text: str, matches: bool) -> None:
     assert parse(text).matches(LABELS) is matches
 

@@ -11,9 +11,8 @@ import urllib.request
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-import yaml
-
 try:
+    import yaml
     from kubernetes import config as kube_config
     from kubernetes.client import ApiClient, Configuration
 

@@ -16,7 +16,8 @@ import typing as t
 from collections.abc import Iterator, Mapping
 from urllib.parse import urlencode
 
-import urllib3
+with contextlib.suppress(ImportError):  # comes with kubernetes, whose absence is told when a verb runs
+    import urllib3
 
 from ansible_collections.meshops.istio.plugins.module_utils._kube.auth import connection
 from ansible_collections.meshops.istio.plugins.module_utils._kube.kubeconfig import kubeconfig_file
@@ -24,7 +25,7 @@ from ansible_collections.meshops.istio.plugins.module_utils._mesh.errors import 
 
 FIELD_MANAGER = "meshops"
 PAGE = 500
-_TIMEOUT = urllib3.Timeout(connect=10, read=60)
+_CONNECT_SECONDS, _READ_SECONDS = 10, 60
 _PAUSES = (0.2, 0.5, 1.0, 2.0)
 """Seconds before each further try."""
 _LONGEST_PAUSE = 10.0
@@ -135,7 +136,7 @@ class Cluster:
     def watch(self, path: str, version: str, *, seconds: int, **query: str) -> Iterator[Json]:
         """Events from a version on, for at most that many seconds. A version that is too old ends in an ERROR event or 410."""
         query |= {"watch": "1", "resourceVersion": version, "allowWatchBookmarks": "true", "timeoutSeconds": str(seconds)}
-        response = self._send("GET", path, None, "", query, urllib3.Timeout(connect=10, read=seconds + 15))
+        response = self._send("GET", path, None, "", query, seconds + 15)
         try:
             rest = b""
             for chunk in response.stream(65536, decode_content=True):
@@ -164,7 +165,7 @@ class Cluster:
         return self._json(method, path, body, content, query)
 
     def _json(self, method: str, path: str, body: object, content: str, query: Mapping[str, str]) -> Json:
-        response = self._send(method, path, body, content, query, _TIMEOUT)
+        response = self._send(method, path, body, content, query, _READ_SECONDS)
         try:
             answer: Json = json.loads(response.read())
         except (ValueError, urllib3.exceptions.HTTPError) as problem:
@@ -174,7 +175,7 @@ class Cluster:
         return answer
 
     def _send(
-        self, method: str, path: str, body: object, content: str, query: Mapping[str, str], timeout: urllib3.Timeout
+        self, method: str, path: str, body: object, content: str, query: Mapping[str, str], seconds: float
     ) -> urllib3.BaseHTTPResponse:
         headers = self._headers(content)
         url = f"{self.host}{path}" + (f"?{urlencode(query)}" if query else "")
@@ -186,7 +187,7 @@ class Cluster:
                 headers=headers,
                 preload_content=False,
                 retries=False,
-                timeout=timeout,
+                timeout=urllib3.Timeout(connect=_CONNECT_SECONDS, read=seconds),
             )
         except urllib3.exceptions.HTTPError as problem:
             raise ApiError(0, "", str(problem), method, path) from problem

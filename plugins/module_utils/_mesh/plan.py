@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import typing as t
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -25,7 +26,7 @@ from ansible_collections.meshops.istio.plugins.module_utils._mesh.snapshot impor
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.words import count, listed
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.workloads import Judged, Standing
 
-Wave = Sequence[str] | str
+Wave: t.TypeAlias = "Sequence[str] | str"
 """Namespaces by name, or a label selector as ``kubectl -l`` takes it."""
 
 

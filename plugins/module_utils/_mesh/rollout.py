@@ -33,7 +33,8 @@ def rollout(workload: Workload, pods: Iterable[Pod]) -> Progress:
         return Progress(1, 1)
     there = [pod for pod in pods if not pod.deleting and not pod.finished]
     at = f"{workload.short} in {workload.namespace}"
-    line = f"{at}: {min(workload.updated, workload.available)} of {workload.replicas} pods"
+    left = workload.total - workload.updated
+    line = f"{at}: {min(workload.updated, workload.available)} of {workload.replicas} pods" + (f", {left} old" if left > 0 else "")
     stuck = next((pod for pod in there if pod.waiting), None)
     reason = workload.failure or (f"pod {stuck.name}: {stuck.waiting}" if stuck else "")
     if not reason:

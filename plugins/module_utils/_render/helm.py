@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -14,7 +15,8 @@ import typing as t
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import yaml
+with contextlib.suppress(ImportError):  # comes with kubernetes, whose absence is told when a verb runs
+    import yaml
 
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.errors import MeshError
 
@@ -143,7 +145,10 @@ def objects(manifest: str) -> tuple[Json, ...]:
 
 
 def _helm(binary: str, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([binary, *words], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    # run_command belongs to AnsibleModule, and a verb mostly runs without one
+    return subprocess.run(  # pylint: disable=ansible-bad-function
+        [binary, *words], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
+    )
 
 
 def _with_values(values: Mapping[str, t.Any], run: t.Callable[[str], subprocess.CompletedProcess[str]]) -> subprocess.CompletedProcess[str]:

@@ -101,7 +101,11 @@ def _roll(options: Options, context: Context, snapshot: Snapshot) -> list[Judged
 
 
 def _difference(judged: Judged) -> Difference:
-    return Difference(judged.workload.path, judged.proxies or "no sidecar", {judged.decision.revision: len(judged.pods)})
+    pods = len(judged.pods)
+    bare = pods - sum(judged.proxies.values())
+    now = [f"{count(number, 'pod')} on {revision}" for revision, number in judged.proxies.items()]
+    now += [f"{count(bare, 'pod')} without a sidecar"] if bare else []
+    return Difference(judged.workload.path, ", ".join(now), f"{count(pods, 'pod')} on {judged.decision.revision}")
 
 
 def _left_alone(workloads: Iterable[Judged]) -> Iterable[str]:
