@@ -240,7 +240,8 @@ def _kwokctl(programs: Path, egress: Path, audit: Path) -> Json:
     return {
         "apiVersion": "config.kwok.x-k8s.io/v1alpha1",
         "kind": "KwokctlConfiguration",
-        "options": {"bindAddress": "127.0.0.1", "runtime": "binary", "kubeAuditPolicy": str(audit)} | {option: str(programs / name) for option, name in named.items()},
+        "options": {"bindAddress": "127.0.0.1", "runtime": "binary", "kubeAuditPolicy": str(audit)}
+        | {option: str(programs / name) for option, name in named.items()},
         "componentsPatches": [{"name": "kube-apiserver", "extraArgs": [{"key": key, "value": value} for key, value in extra.items()]}],
     }
 
