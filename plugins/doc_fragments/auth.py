@@ -51,6 +51,22 @@ options:
   no_proxy:
     description: Hosts that are reached without the proxy, separated by commas. Falls back to E(K8S_AUTH_NO_PROXY).
     type: str
+  proxy_headers:
+    description: Headers for the HTTP proxy.
+    type: dict
+    suboptions:
+      basic_auth:
+        description: C(USER:PASSWORD) for the server. Falls back to E(K8S_AUTH_PROXY_HEADERS_BASIC_AUTH).
+        type: str
+      proxy_basic_auth:
+        description: C(USER:PASSWORD) for the proxy. Falls back to E(K8S_AUTH_PROXY_HEADERS_PROXY_BASIC_AUTH).
+        type: str
+      user_agent:
+        description: The user agent to name. Falls back to E(K8S_AUTH_PROXY_HEADERS_USER_AGENT).
+        type: str
+  persist_config:
+    description: Whether renewed tokens are written back into the kubeconfig file. Falls back to E(K8S_AUTH_PERSIST_CONFIG).
+    type: bool
   impersonate_user:
     description: User to act as. Falls back to E(K8S_AUTH_IMPERSONATE_USER).
     type: str

@@ -12,13 +12,13 @@ import typing as t
 import pytest
 
 from tests.lab import mesh, samples
-from tests.lab.api import Json
+from tests.lab.api import ApiProblem, Json
 from tests.lab.cluster import Cluster
 from tests.lab.stages import CRASH, FAULT, IMAGE_PULL
 
 from .conftest import Namespaces
 from .seen import annotations, labels, proxies
-from .tool import Tool, control_plane
+from .tool import Tool, control_plane, until
 
 ENABLED = {"istio-injection": "enabled"}
 NEW, VERSION = "1-30-3", "1.30.3"
@@ -247,6 +247,34 @@ def test_a_control_plane_whose_image_cannot_be_pulled_fails_at_once(tool: Tool, 
     failed = tool.verb("control_plane", **control_plane(revision, VERSION, values=values, grace_time=300))
     assert failed["failed"]
     assert "ImagePullBackOff" in failed["error"]["reason"]
+
+
+def test_a_control_plane_that_admission_refuses_fails_at_once(lab: Cluster, tool: Tool, revision: str) -> None:
+    admission = "/apis/admissionregistration.k8s.io/v1"
+    rule = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}
+    policy = {
+        "matchConstraints": {"resourceRules": [rule]},
+        "validations": [{"expression": f"!object.metadata.name.startsWith('istiod-{revision}')", "message": "not on a Friday"}],
+    }
+    lab.api.post(f"{admission}/validatingadmissionpolicies", {"metadata": {"name": revision}, "spec": policy})
+    binding = {"policyName": revision, "validationActions": ["Deny"]}
+    lab.api.post(f"{admission}/validatingadmissionpolicybindings", {"metadata": {"name": revision}, "spec": binding})
+    probe = {"metadata": {"name": f"istiod-{revision}-probe"}, "spec": {"containers": [{"name": "app", "image": "app"}]}}
+    try:
+        until(lambda: _denied(lab, probe), "the policy to be in force")
+        failed = tool.verb("control_plane", **control_plane(revision, VERSION, grace_time=300))
+    finally:
+        lab.api.delete(f"{admission}/validatingadmissionpolicybindings/{revision}")
+        lab.api.delete(f"{admission}/validatingadmissionpolicies/{revision}")
+    assert "not on a Friday" in failed["msg"]
+
+
+def _denied(lab: Cluster, pod: Json) -> bool:
+    try:
+        lab.api.post("/api/v1/namespaces/default/pods", pod, dryRun="All")
+    except ApiProblem as problem:
+        return "not on a Friday" in problem.message
+    return False
 
 
 def test_a_control_plane_that_a_quota_keeps_out_fails_after_the_grace_time(lab: Cluster, tool: Tool, revision: str) -> None:

@@ -15,6 +15,6 @@ from tests.unit.figures import Figures, drawn, recorded
 SOURCES = {"figures": None} | ({"recordings": Path(os.environ["MESH_RECORDINGS"])} if os.environ.get("MESH_RECORDINGS") else {})
 
 
-@pytest.fixture(params=SOURCES.values(), ids=SOURCES, scope="session")
+@pytest.fixture(params=list(SOURCES.values()), ids=list(SOURCES), scope="session")
 def figures(request: pytest.FixtureRequest) -> Figures:
     return recorded(request.param) if request.param else drawn()

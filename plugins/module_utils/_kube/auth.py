@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 try:
+    import urllib3
     import yaml
     from kubernetes import config as kube_config
     from kubernetes.client import ApiClient, Configuration
@@ -36,7 +37,7 @@ def connection(params: Mapping[str, t.Any]) -> ApiClient:
     if params["host"]:
         settings.host = params["host"].rstrip("/")
     elif params["kubeconfig"]:
-        _load(params["kubeconfig"], params["context"], settings)
+        _load(params["kubeconfig"], params["context"], settings, persist=bool(params["persist_config"]))
     else:
         raise MeshError(
             "No cluster is given.",
@@ -48,7 +49,8 @@ def connection(params: Mapping[str, t.Any]) -> ApiClient:
     return ApiClient(settings)
 
 
-def _load(kubeconfig: str | dict[str, t.Any], context: str | None, settings: Configuration) -> None:
+def _load(kubeconfig: str | dict[str, t.Any], context: str | None, settings: Configuration, *, persist: bool) -> None:
+    """``persist`` writes renewed OIDC tokens back into the file; by default nothing of the user's is changed."""
     at = "kubeconfig given as a dictionary" if isinstance(kubeconfig, dict) else str(kubeconfig)
     try:
         if isinstance(kubeconfig, dict):
@@ -57,7 +59,7 @@ def _load(kubeconfig: str | dict[str, t.Any], context: str | None, settings: Con
             path = os.path.expanduser(kubeconfig)
             if not any(os.path.isfile(part) for part in path.split(os.pathsep)):
                 raise MeshError("The kubeconfig does not exist.", where=path, do="correct kubeconfig (or KUBECONFIG, K8S_AUTH_KUBECONFIG)")
-            kube_config.load_kube_config(config_file=path, context=context, client_configuration=settings)
+            kube_config.load_kube_config(config_file=path, context=context, client_configuration=settings, persist_config=persist)
     except kube_config.ConfigException as problem:
         place = at + (f", context {context}" if context else "")
         raise MeshError("The kubeconfig cannot be used.", where=place, why=str(problem), do="correct kubeconfig or context") from problem
@@ -74,6 +76,9 @@ def _override(params: Mapping[str, t.Any], settings: Configuration) -> None:
     if params["api_key"]:
         settings.api_key = {"authorization": f"Bearer {params['api_key']}", "BearerToken": f"Bearer {params['api_key']}"}
         settings.refresh_api_key_hook = None
+    headers = {name: value for name, value in (params["proxy_headers"] or {}).items() if value is not None}
+    if headers:
+        settings.proxy_headers = urllib3.make_headers(**headers)
 
 
 _ATTRIBUTES = {

@@ -18,7 +18,8 @@ from ansible_collections.meshops.istio.plugins.module_utils._mesh.workloads impo
 
 _FATAL = frozenset({"InvalidImageName", "ErrImageNeverPull"})
 _IMAGE = frozenset({"ImagePullBackOff", "ErrImagePull"})
-_REFUSED = ("denied the request", "failed calling webhook", "violates PodSecurity")
+_REFUSED = ("denied the request", "denied request", "failed calling webhook", "violates PodSecurity")
+"""How an admission webhook, a ValidatingAdmissionPolicy, a webhook that cannot be reached and Pod Security say no."""
 
 
 def rolled_out(workload: Workload) -> bool:

@@ -29,6 +29,15 @@ AUTH: dict[str, dict[str, t.Any]] = {
     "client_key": _option("path", "K8S_AUTH_KEY_FILE", aliases=["key_file"]),
     "proxy": _option("str", "K8S_AUTH_PROXY"),
     "no_proxy": _option("str", "K8S_AUTH_NO_PROXY"),
+    "proxy_headers": {
+        "type": "dict",
+        "options": {
+            "basic_auth": _option("str", "K8S_AUTH_PROXY_HEADERS_BASIC_AUTH", no_log=True),
+            "proxy_basic_auth": _option("str", "K8S_AUTH_PROXY_HEADERS_PROXY_BASIC_AUTH", no_log=True),
+            "user_agent": _option("str", "K8S_AUTH_PROXY_HEADERS_USER_AGENT"),
+        },
+    },
+    "persist_config": _option("bool", "K8S_AUTH_PERSIST_CONFIG"),
     "impersonate_user": _option("str", "K8S_AUTH_IMPERSONATE_USER"),
     "impersonate_groups": _option("list", "K8S_AUTH_IMPERSONATE_GROUPS", elements="str"),
     "cluster_uid": {"type": "str"},

@@ -21,6 +21,8 @@ from ansible_collections.meshops.istio.plugins.module_utils._verbs.verb import C
 def _secrets(params: Mapping[str, t.Any]) -> set[str]:
     """Every secret value among the options; a kubeconfig given as a dictionary holds them in its users."""
     secrets = {str(params[name]) for name in ("api_key", "password") if params.get(name)}
+    headers = params.get("proxy_headers") or {}
+    secrets |= {str(headers[name]) for name in ("basic_auth", "proxy_basic_auth") if headers.get(name)}
     kubeconfig = params.get("kubeconfig")
     users = kubeconfig.get("users") if isinstance(kubeconfig, dict) else None
     for entry in users if isinstance(users, list) else ():
