@@ -17,6 +17,7 @@ import pytest
 
 from ansible_collections.meshops.istio.plugins.module_utils._kube import cluster as port
 from ansible_collections.meshops.istio.plugins.module_utils._kube.cluster import ApiError, Cluster
+from ansible_collections.meshops.istio.plugins.module_utils._kube.follow import Follow, Kind
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.errors import MeshError
 from ansible_collections.meshops.istio.plugins.module_utils._runtime.options import AUTH
 
@@ -54,7 +55,7 @@ def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Serve]:
                 if status == 0:
                     self.connection.close()
                     return
-                data = json.dumps(answer).encode()
+                data = answer.encode() if isinstance(answer, str) else json.dumps(answer).encode()
                 self.send_response(status)
                 for name, value in {"Content-Length": str(len(data)), **headers}.items():
                     self.send_header(name, value)
@@ -112,6 +113,36 @@ def test_a_list_is_read_page_by_page(serve: Serve) -> None:
     server = serve((200, {}, more), (200, {}, PAGE))
     assert len(list(cluster(server).items("/api/v1/pods"))) == 2
     assert [path for _method, path, _body in server.asked] == ["/api/v1/pods?limit=500", "/api/v1/pods?limit=500&continue=next+page"]
+
+
+def _listed(*names: str) -> Answer:
+    return (200, {}, {"metadata": {"resourceVersion": "7"}, "items": [_named(name) for name in names]})
+
+
+def _named(name: str) -> dict[str, t.Any]:
+    return {"metadata": {"name": name, "uid": name, "resourceVersion": "8"}}
+
+
+def _events(*events: tuple[str, str]) -> Answer:
+    return (200, {}, "".join(json.dumps({"type": kind, "object": _named(name)}) + "\n" for kind, name in events))
+
+
+FORBIDDEN: Answer = (403, {}, {"kind": "Status", "message": "pods is forbidden"})
+
+
+def _names(now: Follow) -> set[str]:
+    return set(now.objects("pods"))
+
+
+def test_what_is_followed_is_right_through_events_a_lost_watch_and_a_new_list(serve: Serve) -> None:
+    broken = _events(("ADDED", "c"), ("DELETED", "a"), ("ERROR", "too old"))
+    server = serve(_listed("a", "b"), broken, _listed("b", "c", "d"), _events(("DELETED", "b")), RESET, _listed("d"), FORBIDDEN)
+    with Follow(cluster(server), {"pods": Kind("/api/v1/pods", lambda item: item["metadata"]["name"])}) as now:
+        assert _names(now) == {"a", "b"}
+        with pytest.raises(ApiError, match="refused the request"):  # a right that was taken away ends the wait
+            while now.wait(10):
+                pass
+        assert _names(now) == {"d"}
 
 
 def test_every_write_is_a_dry_run_in_check_mode(serve: Serve) -> None:

@@ -69,12 +69,19 @@ class Follow:
                 return True
 
     def _watch(self, name: str, kind: Kind, version: str) -> None:
+        """Until the end of the block. What cannot pass is raised where somebody waits, not lost with this thread."""
         while not self._stop.is_set():
             try:
                 version = self._follow_once(name, kind, version) or self._list_again(name, kind)
-            except ApiError:
+            except ApiError as problem:
+                if problem.status in (401, 403, 404):
+                    self._events.put((name, _raising(problem)))
+                    return
                 self._stop.wait(1)
                 version = ""
+            except (KeyError, TypeError, ValueError) as problem:
+                self._events.put((name, _raising(problem)))
+                return
 
     def _follow_once(self, name: str, kind: Kind, version: str) -> str:
         """Follows one watch to its end; the version to go on from, empty where a new list is needed."""
@@ -103,3 +110,10 @@ def _change(event: str, item: Json, kind: Kind) -> Callable[[dict[str, t.Any]], 
         return lambda old: {key: value for key, value in old.items() if key != uid}
     parsed = kind.parse(item)
     return lambda old: old | {uid: parsed}
+
+
+def _raising(problem: Exception) -> Callable[[dict[str, t.Any]], dict[str, t.Any]]:
+    def change(_old: dict[str, t.Any]) -> dict[str, t.Any]:
+        raise problem
+
+    return change
