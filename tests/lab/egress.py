@@ -79,7 +79,7 @@ async def _connect(
 ) -> None:
     request = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
     method, target, _version = request.split("\r\n", 1)[0].split(" ")
-    host, _, port = target.rpartition(":")
+    host, _colon, port = target.rpartition(":")
     endpoint = services.endpoint(host.strip("[]"), int(port)) if method == "CONNECT" else None
     local = local_port(*endpoint) if endpoint else None
     try:

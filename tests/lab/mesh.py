@@ -11,6 +11,8 @@ import typing as t
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import yaml
+
 from .api import ApiProblem, Json
 from .build import binaries
 from .cluster import Cluster, condition
@@ -37,6 +39,12 @@ def install_istiod(
     ours = {"revision": revision, "revisionTags": list(tags), "global": {"tag": version}}
     chart = str(CHARTS / "istiod")
     _helm(cluster, ["upgrade", "--install", release(revision), chart, "--create-namespace"], _merged(ours, values or {}))
+
+
+def rendered(chart: str, name: str = "istio", values: Mapping[str, t.Any] | None = None) -> list[Json]:
+    """What ``helm template`` makes of a chart of the lab, ``base`` or ``istiod``: nothing is installed."""
+    done = _run(["template", name, str(CHARTS / chart)], values or {}, None)
+    return [one for one in yaml.safe_load_all(done) if one]
 
 
 def uninstall(cluster: Cluster, revision: str = "") -> None:
@@ -101,11 +109,16 @@ def _merged(one: Mapping[str, t.Any], two: Mapping[str, t.Any]) -> Json:
 
 
 def _helm(cluster: Cluster, arguments: list[str], values: Mapping[str, t.Any] | None) -> None:
-    command = [str(binaries() / "helm"), *arguments, "--namespace", NAMESPACE, "--kubeconfig", str(cluster.kubeconfig)]
+    _run([*arguments, "--kubeconfig", str(cluster.kubeconfig)], values, cluster.environment())
+
+
+def _run(arguments: list[str], values: Mapping[str, t.Any] | None, environment: Mapping[str, str] | None) -> str:
+    command = [str(binaries() / "helm"), *arguments, "--namespace", NAMESPACE]
     text = None
     if values is not None:
         command += ["--values", "-"]
         text = json.dumps(values)
-    done = subprocess.run(command, env=cluster.environment(), input=text, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, env=environment, input=text, capture_output=True, text=True, check=False)
     if done.returncode:
         raise HelmError(f"helm {' '.join(arguments[:3])}: {done.stderr.strip()}")
+    return done.stdout

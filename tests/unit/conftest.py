@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.figures import Figures, drawn, recorded
+from tests.unit.figures.table import Figures, drawn, recorded
 
 SOURCES = {"figures": None} | ({"recordings": Path(os.environ["MESH_RECORDINGS"])} if os.environ.get("MESH_RECORDINGS") else {})
 

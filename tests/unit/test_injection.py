@@ -12,8 +12,8 @@ import pytest
 from ansible_collections.meshops.istio.plugins.module_utils._kube.webhooks import parse
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.injection import Injector, PodShape, decide
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.snapshot import expected_injector
-from tests.unit.figures import Decision as Recorded
-from tests.unit.figures import Figures
+from tests.unit.figures.table import Decision as Recorded
+from tests.unit.figures.table import Figures
 from tests.unit.meshes import NEW, OLD, tag, unrevisioned
 
 BOTH = (unrevisioned(), expected_injector(NEW))

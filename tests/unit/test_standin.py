@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import ast
 import json
-import os
 from collections import Counter
 from pathlib import Path
 
@@ -24,16 +23,10 @@ from tests.lab.istiod.native import native
 from tests.lab.istiod.patch import NATIVE, REVISION, STATUS, TEMPLATES, Injection, Refused, injected, operations
 from tests.lab.istiod.selectors import asked
 from tests.lab.istiod.settings import Identity, Settings
-from tests.unit.figures import Decision, Figures, drawn, recorded
+from tests.unit.figures.table import Decision, Figures
 
 LAB = Path(__file__).parents[1] / "lab"
-SOURCES = {"figures": None} | ({"recordings": Path(os.environ["MESH_RECORDINGS"])} if os.environ.get("MESH_RECORDINGS") else {})
 OLD = Injection("1-29-6", "1.29.6", image="docker.io/istio/proxyv2:1.29.6")
-
-
-@pytest.fixture(scope="module", params=SOURCES.values(), ids=list(SOURCES))
-def figures(request: pytest.FixtureRequest) -> Figures:
-    return recorded(request.param) if request.param else drawn()
 
 
 def test_it_decides_as_real_ones_do(figures: Figures) -> None:
@@ -165,8 +158,8 @@ def test_a_gateway_gets_the_image_that_it_leaves_open() -> None:
 def test_an_answer_is_a_patch_of_what_was_sent() -> None:
     identity = Identity("1-29-6", "1.29.6", "istio-system", "istiod-1", {})
     sent = _pod()
-    request = {"uid": "u", "namespace": "shop", "object": sent}
-    review = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request}
+    request: Json = {"uid": "u", "namespace": "shop", "object": sent}
+    review: Json = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request}
     answer = admission.inject(review, identity, Settings(Policy(), OLD), {})
     assert answer["response"]["uid"] == "u"
     assert admission.is_patched(answer)

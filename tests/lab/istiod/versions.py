@@ -11,7 +11,7 @@ import re
 def at_least(version: str, wanted: str) -> bool:
     """Whether a version like ``1.29.6`` or ``v1.33.0-gke.5`` is this one or a later one. What is no version is none of them."""
     found = re.match(r"v?(\d+)\.(\d+)", version)
-    major, _, minor = wanted.partition(".")
+    major, _dot, minor = wanted.partition(".")
     return found is not None and (int(found[1]), int(found[2])) >= (int(major), int(minor))
 
 

@@ -15,7 +15,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from . import HERE, Decision, Figures, Json, istios, lines, recorded
+from .table import HERE, Decision, Figures, Json, istios, lines, recorded
 
 
 def draw(figures: Figures) -> dict[str, object]:
