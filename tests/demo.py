@@ -20,12 +20,9 @@ import types
 import typing as t
 from collections.abc import Iterator
 
-import yaml
-
-from tests.lab import mesh, samples
+from tests.lab import fleet, mesh, samples
 from tests.lab.cluster import CHECKOUT, Cluster
 
-REVISION, VERSION = "1-30-3", "1.30.3"
 WIDTH = 100
 
 Metadata = dict[str, tuple[dict[str, str], dict[str, str]]]
@@ -38,7 +35,8 @@ class DemoError(Exception):
 def run(cluster: Cluster) -> None:
     namespaces = _old_mesh(cluster)
     before = _metadata(cluster, namespaces)
-    _fleet(cluster, [[*namespaces[:2]], [*namespaces[2:]]])
+    inventory = fleet.write(cluster, [namespaces[:2], namespaces[2:]])
+    _say(f"\n$ cat fleet.yml\n{inventory.read_text().rstrip()}")
     upgrade = "meshops.istio.canary_upgrade"
 
     _title("1. How the mesh stands")
@@ -76,22 +74,6 @@ def _old_mesh(cluster: Cluster) -> tuple[str, ...]:
     samples.wait_ready(cluster.api, namespaces)
     _say(f"{len(namespaces)} namespaces with 24 Deployments run after {time.monotonic() - began:.1f} s")
     return namespaces
-
-
-def _fleet(cluster: Cluster, waves: list[list[str]]) -> None:
-    chart = os.path.relpath(mesh.CHARTS / "istiod", cluster.folder)
-    variables = {
-        "mesh_revision": REVISION,
-        "mesh_version": VERSION,
-        "mesh_chart": chart if chart.startswith(".") else f"./{chart}",
-        "mesh_values": {"global": {"tag": VERSION}},
-        "mesh_waves": waves,
-    }
-    inventory = {"all": {"hosts": {cluster.name: {"mesh_kubeconfig": "./kubeconfig"}}, "vars": variables}}
-    text = yaml.safe_dump(inventory, sort_keys=False, default_flow_style=None)
-    (cluster.folder / "fleet.yml").write_text(text)
-    _say("\n$ cat fleet.yml")
-    _say(text.rstrip())
 
 
 def _play(cluster: Cluster, playbook: str, *more: str) -> str:

@@ -12,10 +12,10 @@ import sys
 import time
 import types
 
-from . import mesh, samples
+from . import fleet, mesh, samples
 from .api import ApiProblem
-from .build import BuildError
-from .cluster import Cluster, ClusterError, clusters
+from .build import BuildError, binaries
+from .cluster import CHECKOUT, Cluster, ClusterError, clusters
 
 
 def up(name: str, count: int) -> int:
@@ -70,7 +70,9 @@ def _start(cluster: Cluster) -> None:
     mesh.install_istiod(cluster)
     mesh.wait_ready(cluster)
     print(f"{cluster.name}: istiod {mesh.VERSION} is ready after {time.monotonic() - began:.1f} s", flush=True)
-    samples.wait_ready(cluster.api, samples.create(cluster.api))
+    namespaces = samples.create(cluster.api)
+    samples.wait_ready(cluster.api, namespaces)
+    fleet.write(cluster, [namespaces[:2], namespaces[2:]])
     print(f"{cluster.name}: ready after {time.monotonic() - began:.1f} s, {_summary(cluster)}", flush=True)
 
 
@@ -88,13 +90,17 @@ def _summary(cluster: Cluster) -> str:
 
 
 def _next_steps(labs: list[Cluster]) -> None:
+    first = labs[0]
+    inventory = first.folder / "fleet.yml"
     print()
     for cluster in labs:
         print(f"export KUBECONFIG={cluster.kubeconfig}")
-    print("\nThree things to try:")
+    print(f"export PATH={CHECKOUT}/.venv/bin:{binaries()}:$PATH ANSIBLE_COLLECTIONS_PATH={CHECKOUT}/.venv/collections")
+    print("\nThree things to try, after these lines:")
     print("  kubectl get ns -L istio-injection,istio.io/rev")
-    print("  ansible-playbook meshops.istio.status")
-    print("  make lab-down")
+    print(f"  ansible-playbook -i {inventory} meshops.istio.status")
+    print(f"  ansible-playbook -i {inventory} meshops.istio.canary_upgrade --check --diff")
+    print("\nmake lab-down ends it.")
 
 
 def _named(name: str, count: int) -> list[Cluster]:

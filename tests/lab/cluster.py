@@ -88,13 +88,13 @@ class Cluster:
         programs = binaries()
         self.folder.mkdir(parents=True)
         try:
-            socket = self._socket()
+            socket = self._socket(owned)
             self._write_configuration(socket)
             self._create(programs)
             self._create_nodes()
             self._start_node(socket, owned)
             found = {one.pid: one for one in in_folder(self.folder, PROGRAMS)}
-            self._write_record(tuple(found.values()), socket)
+            self._write_record(tuple(found.values()), socket, owned)
         except BaseException:
             self.stop()
             raise
@@ -131,15 +131,15 @@ class Cluster:
             "HELM_DATA_HOME": str(self.folder / "helm" / "data"),
         }
 
-    def _socket(self) -> Path:
+    def _socket(self, owned: bool) -> Path:
         path = self.folder / "egress.sock"
         if len(os.fsencode(path)) > LONGEST_SOCKET:
             path = Path(tempfile.mkdtemp(prefix="lab-")) / "egress.sock"
-        self._write_record((), path)
+        self._write_record((), path, owned)
         return path
 
-    def _write_record(self, processes: tuple[Process, ...], socket: Path) -> None:
-        text = json.dumps({"socket": str(socket), "processes": [asdict(one) for one in processes]})
+    def _write_record(self, processes: tuple[Process, ...], socket: Path, owned: bool) -> None:
+        text = json.dumps({"socket": str(socket), "owned": owned, "processes": [asdict(one) for one in processes]})
         part = self._record.with_suffix(".part")
         part.write_text(text)
         part.rename(self._record)
@@ -192,8 +192,9 @@ class Cluster:
 
 
 def clusters() -> tuple[str, ...]:
-    """Names of all clusters that have a folder."""
-    return tuple(sorted(path.parent.name for path in Cluster("x").folder.parent.glob("*/processes.json")))
+    """Names of all clusters that stand for themselves; those of a test run or a demo go with their owner."""
+    records = Cluster("x").folder.parent.glob("*/processes.json")
+    return tuple(sorted(path.parent.name for path in records if not json.loads(path.read_text())["owned"]))
 
 
 def condition(item: Json, kind: str) -> bool:
