@@ -37,7 +37,7 @@ CASES = {
         {"revision": "1-30-3", "version": "1.30.1", "values": {"global": {"tag": "1.30.1"}}},
     ),
     "a chart of another version": Case(
-        ("would get another version than expected", "mesh_version says 1.30.1"),
+        ("would get another version than expected", "version (mesh_version) says 1.30.1"),
         {"version": "1.30.1", "values": {"global": {"tag": VERSION}}},
     ),
     "a namespace in two waves": Case((f'Namespace "{NS}" is in two waves', "mesh_waves: 1 and 2"), {"waves": [[NS], [NS]]}),

@@ -19,7 +19,7 @@ def check_rendering(objects: Iterable[Mapping[str, t.Any]], revision: str, versi
         raise MeshError(
             f'The chart renders no istiod of revision "{revision}".',
             where=f"no Deployment has the labels app=istiod and {REVISION}={revision}",
-            do="give the istiod chart: mesh_chart",
+            do="chart (mesh_chart): give the istiod chart",
         )
     containers = istiod["spec"]["template"]["spec"].get("containers") or []
     image = next((one.get("image", "") for one in containers if one["name"] == "discovery"), "")
@@ -28,8 +28,8 @@ def check_rendering(objects: Iterable[Mapping[str, t.Any]], revision: str, versi
         raise MeshError(
             f'Revision "{revision}" would get another version than expected.',
             where=f"the chart renders image {image}",
-            why=f"mesh_version says {version}",
-            do="correct mesh_version, or take the chart and values of that version",
+            why=f"version (mesh_version) says {version}",
+            do="correct version (mesh_version), or take the chart and values of that version",
         )
     return found or version
 

@@ -115,14 +115,15 @@ def check(chart: Chart) -> None:
     """Raises MeshError where helm or the chart is missing, before anything is written."""
     if shutil.which(chart.helm) is None:
         raise MeshError(
-            "There is no helm.", where=f'"{chart.helm}"', why="not found in PATH", do="install helm 3 or 4, or name it: mesh_helm"
+            "There is no helm.", where=f'"{chart.helm}"', why="not found in PATH", do="install helm 3 or 4, or name it: helm (mesh_helm)"
         )
     if _is_path(chart.name) and not os.path.isfile(chart.name) and not os.path.isfile(os.path.join(chart.name, "Chart.yaml")):
-        do = "correct mesh_chart: a folder with Chart.yaml, a .tgz, or a name as helm takes it"
+        do = "correct chart (mesh_chart): a folder with Chart.yaml, a .tgz, or a name as helm takes it"
         raise MeshError("The chart does not exist.", where=chart.name, do=do)
     shown = _helm(chart.helm, "show", "chart", *chart.words())
     if shown.returncode:
-        raise MeshError("The chart cannot be read.", where=" ".join(chart.words()), why=_short(shown.stderr), do="correct mesh_chart")
+        at, do = " ".join(chart.words()), "correct chart (mesh_chart)"
+        raise MeshError("The chart cannot be read.", where=at, why=_short(shown.stderr), do=do)
 
 
 def offline(name: str, namespace: str, chart: Chart) -> tuple[Json, ...]:
@@ -132,7 +133,8 @@ def offline(name: str, namespace: str, chart: Chart) -> tuple[Json, ...]:
         lambda path: _helm(chart.helm, "template", name, *chart.words(), "--namespace", namespace, "--values", path, "--no-hooks"),
     )
     if done.returncode:
-        raise HelmError("The chart cannot be rendered.", where=chart.name, why=_short(done.stderr), do="correct mesh_chart or mesh_values")
+        do = "correct chart (mesh_chart) or values (mesh_values)"
+        raise HelmError("The chart cannot be rendered.", where=chart.name, why=_short(done.stderr), do=do)
     return objects(done.stdout)
 
 

@@ -11,22 +11,16 @@ from dataclasses import dataclass, replace
 
 from ansible_collections.meshops.istio.plugins.module_utils._kube import control_planes, helm_record
 from ansible_collections.meshops.istio.plugins.module_utils._kube.snapshot import take
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.errors import MeshError
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.progress import Progress
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.referrers import check_unused
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision import check_revision
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.rollout import control_plane_ready
 from ansible_collections.meshops.istio.plugins.module_utils._render.control_plane import check_rendering
-from ansible_collections.meshops.istio.plugins.module_utils._render.helm import Chart, Helm, Release, check, objects
+from ansible_collections.meshops.istio.plugins.module_utils._render.helm import Chart, Helm, Release, objects
+from ansible_collections.meshops.istio.plugins.module_utils._verbs.chart import CHART, chart_of, check_chart, release_of
 from ansible_collections.meshops.istio.plugins.module_utils._verbs.verb import ISTIO_NAMESPACE, WAIT, Context, Difference, Result, Verb
 from ansible_collections.meshops.istio.plugins.module_utils._verbs.wait import Late, Patience, wait_until
 
-CHART: dict[str, t.Any] = {
-    "provider": {"type": "str", "choices": ["helm"], "default": "helm"},
-    "chart": {"type": "str"},
-    "values": {"type": "dict", "default": {}},
-    "helm": {"type": "str", "default": "helm"},
-}
 SPEC: dict[str, t.Any] = {
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "revision": {"type": "str", "required": True},
@@ -50,41 +44,16 @@ class Options:
     def of(cls, params: Mapping[str, t.Any]) -> Options:
         check_revision(params["revision"])
         absent = params["state"] == "absent"
-        chart = chart_of(params)
-        if not absent:
-            check_chart(chart)
-        return cls(absent, params["revision"], params["version"], chart, params["istio_namespace"], Patience.of(params))
+        return cls(absent, params["revision"], params["version"], chart_of(params), params["istio_namespace"], Patience.of(params))
 
     @property
     def release(self) -> str:
         return release_of(self.revision)
 
 
-def chart_of(params: Mapping[str, t.Any]) -> Chart:
-    """The chart with the user's values and with what the revision itself says, by the official chart's names."""
-    given = params["values"].get("global") or {}
-    if not isinstance(given, dict):
-        raise MeshError(
-            "The values for the chart are wrong.", where=f"global: {given}", why="it must be a mapping", do="correct mesh_values"
-        )
-    shared = {"istioNamespace": params["istio_namespace"], **given}
-    values = {**params["values"], "revision": params["revision"], "global": shared}
-    return Chart(params["helm"], params["chart"] or "", params["version"], values)
-
-
-def check_chart(chart: Chart) -> None:
-    """Raises MeshError where the chart is not given, or it or helm is not there."""
-    if not chart.name:
-        do = "mesh_chart: the istiod chart, as a path or as a name that helm takes"
-        raise MeshError("No chart is given.", where="provider helm", why="helm installs the control plane from a chart", do=do)
-    check(chart)
-
-
-def release_of(revision: str) -> str:
-    return f"istiod-{revision}"
-
-
 def run(options: Options, context: Context) -> Result:
+    if not options.absent:
+        check_chart(options.chart)
     with context.cluster.kubeconfig() as path:
         helm = Helm(options.chart.helm, path, options.istio_namespace)
         return _absent(options, context, helm) if options.absent else _present(options, context, helm)

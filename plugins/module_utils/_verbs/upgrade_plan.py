@@ -18,7 +18,7 @@ from ansible_collections.meshops.istio.plugins.module_utils._mesh.status import 
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.words import count
 from ansible_collections.meshops.istio.plugins.module_utils._render.control_plane import check_rendering
 from ansible_collections.meshops.istio.plugins.module_utils._render.helm import Chart, offline
-from ansible_collections.meshops.istio.plugins.module_utils._verbs.control_plane import CHART, chart_of, check_chart, release_of
+from ansible_collections.meshops.istio.plugins.module_utils._verbs.chart import CHART, chart_of, check_chart, release_of
 from ansible_collections.meshops.istio.plugins.module_utils._verbs.verb import ISTIO_NAMESPACE, Context, Result, Verb
 
 SPEC: dict[str, t.Any] = {
@@ -45,8 +45,6 @@ class Options:
     def of(cls, params: Mapping[str, t.Any]) -> Options:
         check_revision(params["revision"])
         chart = chart_of(params) if params["install"] else None
-        if chart:
-            check_chart(chart)
         target = Target(
             revision=params["revision"],
             version=params["version"],
@@ -70,6 +68,7 @@ def _wave(wave: object, number: int) -> tuple[str, ...] | str:
 def run(options: Options, context: Context) -> Result:
     target = options.target
     if options.chart:
+        check_chart(options.chart)
         rendered = offline(release_of(target.revision), target.istio_namespace, options.chart)
         target = replace(target, version=check_rendering(rendered, target.revision, target.version))
     rights = missing(context.cluster, target.istio_namespace, install=options.chart is not None)

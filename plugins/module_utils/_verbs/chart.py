@@ -1,0 +1,42 @@
+# SPDX-FileCopyrightText: 2026 The meshops.istio authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The options that say what a control plane is installed from, shared by the verb that installs it and the one that plans it."""
+
+from __future__ import annotations
+
+import typing as t
+from collections.abc import Mapping
+
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.errors import MeshError
+from ansible_collections.meshops.istio.plugins.module_utils._render.helm import Chart, check
+
+CHART: dict[str, t.Any] = {
+    "provider": {"type": "str", "choices": ["helm"], "default": "helm"},
+    "chart": {"type": "str"},
+    "values": {"type": "dict", "default": {}},
+    "helm": {"type": "str", "default": "helm"},
+}
+
+
+def chart_of(params: Mapping[str, t.Any]) -> Chart:
+    """The chart with the user's values and with what the revision itself says, by the official chart's names."""
+    given = params["values"].get("global") or {}
+    if not isinstance(given, dict):
+        do = "correct values (mesh_values)"
+        raise MeshError("The values for the chart are wrong.", where=f"global: {given}", why="it must be a mapping", do=do)
+    shared = {"istioNamespace": params["istio_namespace"], **given}
+    values = {**params["values"], "revision": params["revision"], "global": shared}
+    return Chart(params["helm"], params["chart"] or "", params["version"], values)
+
+
+def check_chart(chart: Chart) -> None:
+    """Asks the disk and helm. Raises MeshError where the chart is not given, or it or helm is not there."""
+    if not chart.name:
+        do = "chart (mesh_chart): the istiod chart, as a path or as a name that helm takes"
+        raise MeshError("No chart is given.", where="provider helm", why="helm installs the control plane from a chart", do=do)
+    check(chart)
+
+
+def release_of(revision: str) -> str:
+    return f"istiod-{revision}"
