@@ -9,16 +9,18 @@ import json
 import threading
 import typing as t
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 from ansible_collections.meshops.istio.plugins.module_utils._kube import cluster as port
+from ansible_collections.meshops.istio.plugins.module_utils._kube import record as records
 from ansible_collections.meshops.istio.plugins.module_utils._kube.cluster import ApiError, Cluster
 from ansible_collections.meshops.istio.plugins.module_utils._kube.follow import Follow, Kind
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.errors import MeshError
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.record import Phase, Record
 from ansible_collections.meshops.istio.plugins.module_utils._runtime.options import AUTH
 
 Answer = tuple[int, dict[str, str], t.Any]
@@ -207,3 +209,33 @@ def test_a_broken_kubeconfig_is_told_without_its_text(tmp_path: Path) -> None:
     with pytest.raises(MeshError, match="cannot be used") as wrong:
         Cluster({**dict.fromkeys(AUTH), "kubeconfig": str(broken)}, dry_run=False)
     assert "very-secret" not in wrong.value.text()
+
+
+RECORD = Record("1a2b", "1-30-3", None, "default", (("shop",),), {"shop": "uid"}, Phase.RUNNING, 0, "2026-11-22 10:00 UTC", "me@here")
+CONFLICT: Answer = (409, {}, {"kind": "Status", "reason": "Conflict", "message": "the object has been modified"})
+
+
+def _config_map(record: Record, version: str = "7") -> Answer:
+    return (200, {}, {"metadata": {"resourceVersion": version}, "data": {"record": record.written()}})
+
+
+def test_the_record_is_written_over_what_was_read_and_nothing_else(serve: Serve) -> None:
+    server = serve(_config_map(RECORD), CONFLICT, _config_map(replace(RECORD, by="somebody@else")))
+    there = cluster(server)
+    read = records.stored(there, "istio-system")
+    with pytest.raises(MeshError, match="Somebody else is upgrading this cluster"):
+        records.save(there, "istio-system", RECORD.advanced(0), over=read)
+    assert json.loads(server.asked[1][2])["metadata"] == {"resourceVersion": "7"}
+
+
+def test_two_who_begin_at_the_same_time_do_not_both_begin(serve: Serve) -> None:
+    there = cluster(serve(CONFLICT, _config_map(replace(RECORD, id="other"))))
+    with pytest.raises(MeshError, match="Somebody else is upgrading this cluster"):
+        records.save(there, "istio-system", RECORD, over=None)
+
+
+def test_a_record_whose_answer_was_lost_is_written_all_the_same(serve: Serve) -> None:
+    server = serve(_config_map(RECORD), RESET, CONFLICT, _config_map(RECORD.advanced(0), "8"))
+    there = cluster(server)
+    records.save(there, "istio-system", RECORD.advanced(0), over=records.stored(there, "istio-system"))
+    assert len(server.asked) == 4

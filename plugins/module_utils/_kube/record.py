@@ -5,20 +5,54 @@
 
 from __future__ import annotations
 
-from ansible_collections.meshops.istio.plugins.module_utils._kube.cluster import Cluster
+from dataclasses import dataclass
+
+from ansible_collections.meshops.istio.plugins.module_utils._kube.cluster import ApiError, Cluster
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.errors import MeshError
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.record import KEY, NAME, Record, read
 
 
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """The record as it was read, with the version that the next write must still find."""
+
+    record: Record | None
+    """None where the ConfigMap holds none."""
+    version: str
+
+
 def load(cluster: Cluster, istio_namespace: str) -> Record | None:
+    found = stored(cluster, istio_namespace)
+    return found.record if found else None
+
+
+def stored(cluster: Cluster, istio_namespace: str) -> Stored | None:
+    """For who writes it afterwards."""
     found = cluster.get(f"/api/v1/namespaces/{istio_namespace}/configmaps/{NAME}")
-    return read((found.get("data") or {}).get(KEY)) if found else None
+    return Stored(read((found.get("data") or {}).get(KEY)), found["metadata"]["resourceVersion"]) if found else None
 
 
-def save(cluster: Cluster, istio_namespace: str, record: Record, *, new: bool) -> None:
+def save(cluster: Cluster, istio_namespace: str, record: Record, *, over: Stored | None) -> None:
+    """Writes over what was read, and only over that: of two who start at the same time one is told."""
     path = f"/api/v1/namespaces/{istio_namespace}/configmaps"
     data = {KEY: record.written()}
-    if new:
-        metadata = {"name": NAME, "labels": {"app.kubernetes.io/managed-by": "meshops"}}
-        cluster.create(path, {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data})
-    else:
-        cluster.merge(f"{path}/{NAME}", {"data": data})
+    try:
+        if over:
+            cluster.merge(f"{path}/{NAME}", {"metadata": {"resourceVersion": over.version}, "data": data})
+        else:
+            metadata = {"name": NAME, "labels": {"app.kubernetes.io/managed-by": "meshops"}}
+            cluster.create(path, {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data})
+    except ApiError as problem:
+        if problem.status != 409:
+            raise
+        if load(cluster, istio_namespace) != record:  # a patch whose answer was lost was sent twice: it is there
+            raise _others(istio_namespace) from problem
+
+
+def _others(istio_namespace: str) -> MeshError:
+    return MeshError(
+        "Somebody else is upgrading this cluster at the same time.",
+        where=f"ConfigMap {NAME} in namespace {istio_namespace}",
+        why="it was changed after it had been read; nothing of it was overwritten",
+        do="see who is at it with meshops.istio.status, then start the same command again if it is still needed",
+    )

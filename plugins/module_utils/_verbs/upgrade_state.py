@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import getpass
+import os
 import secrets
 import socket
 import time
@@ -14,9 +15,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from ansible_collections.meshops.istio.plugins.module_utils._kube import record as records
+from ansible_collections.meshops.istio.plugins.module_utils._kube.rights import check_rights
 from ansible_collections.meshops.istio.plugins.module_utils._kube.snapshot import take
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.errors import MeshError
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.record import NAME, Phase, Record, begun, next_step, to_roll_back
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.record import (
+    NAME,
+    Phase,
+    Record,
+    begun,
+    next_step,
+    rolling_back,
+    to_roll_back,
+)
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.snapshot import Snapshot
 from ansible_collections.meshops.istio.plugins.module_utils._verbs.verb import ISTIO_NAMESPACE, Context, Difference, Result, Verb
 
@@ -60,12 +70,15 @@ class Options:
 
 
 def run(options: Options, context: Context) -> Result:
-    found = records.load(context.cluster, options.istio_namespace)
+    stored = records.stored(context.cluster, options.istio_namespace)
+    found = stored.record if stored else None
+    if options.state == "rolling_back":
+        check_rights(context.cluster, options.istio_namespace, install=False)
     snapshot = take(context.cluster)
     wanted = _wanted(options, found, snapshot)
     changed = wanted is not None and wanted != found
     if wanted is not None and changed:
-        records.save(context.cluster, options.istio_namespace, wanted, new=found is None)
+        records.save(context.cluster, options.istio_namespace, wanted, over=stored)
     return Result(
         msg=wanted.text() if wanted else "no upgrade on record",
         differences=(Difference(f"configmap/{NAME}", found and _facts(found), wanted and _facts(wanted)),) if changed else (),
@@ -86,7 +99,7 @@ def _wanted(options: Options, found: Record | None, snapshot: Snapshot) -> Recor
         case "finished" if found and found.phase is Phase.RUNNING:
             return replace(found, phase=Phase.DONE, wave=len(found.waves))
         case "rolling_back" if found and found.phase is not Phase.ROLLED_BACK:
-            return replace(found, phase=Phase.ROLLING_BACK)
+            return rolling_back(found, snapshot.namespace)
         case "rolled_back" if found:
             return replace(found, phase=Phase.ROLLED_BACK, wave=0)
     return found
@@ -104,8 +117,15 @@ def _new(options: Options, snapshot: Snapshot) -> Record:
         phase=Phase.RUNNING,
         wave=0,
         started=time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
-        by=f"{getpass.getuser()}@{socket.gethostname()}",
+        by=f"{_user()}@{socket.gethostname()}",
     )
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container that runs under a UID of nobody
+        return f"uid {os.getuid()}"
 
 
 def _facts(record: Record) -> dict[str, object]:
