@@ -90,6 +90,10 @@ PASSING = {
     "too many requests": (429, {"Retry-After": "0"}, {"message": "slow down"}),
     "a server that starts": (503, {}, {"message": "not yet"}),
     "a reset connection": RESET,
+    "a refusal that breaks off": (503, {"Content-Length": "999"}, {"message": "not yet"}),
+    "an answer that breaks off": (200, {"Content-Length": "999"}, PAGE),
+    "an answer that is no JSON": (200, {}, "<html>please log in</html>"),
+    "an answer that is no object": (200, {}, [1]),
 }
 
 
@@ -145,6 +149,78 @@ def test_what_is_followed_is_right_through_events_a_lost_watch_and_a_new_list(se
             while now.wait(10):
                 pass
         assert _names(now) == {"d"}
+
+
+def test_a_refusal_that_breaks_off_is_still_that_refusal(serve: Serve) -> None:
+    server = serve((403, {"Content-Length": "999"}, {"message": "namespaces is forbidden"}))
+    with pytest.raises(ApiError, match="refused the request") as refused:
+        list(cluster(server).items("/api/v1/namespaces"))
+    assert refused.value.status == 403
+
+
+def test_a_list_that_is_none_is_told(serve: Serve) -> None:
+    with pytest.raises(ApiError) as problem:
+        cluster(serve((200, {}, {"kind": "Status"}))).items("/api/v1/pods")
+    assert "no list of Kubernetes objects" in problem.value.text()
+
+
+def test_a_list_whose_continue_runs_out_is_read_again(serve: Serve) -> None:
+    more = (200, {}, {**PAGE, "metadata": {"resourceVersion": "7", "continue": "old"}})
+    gone = (410, {}, {"kind": "Status", "reason": "Expired", "message": "the provided continue parameter is too old"})
+    assert len(list(cluster(serve(more, gone, more, (200, {}, PAGE))).items("/api/v1/pods"))) == 2
+    with pytest.raises(ApiError, match="refused the request"):
+        cluster(serve(more, gone, more, gone, more, gone)).items("/api/v1/pods")
+
+
+def test_what_is_deleted_is_what_was_judged(serve: Serve) -> None:
+    server = serve(CONFLICT)
+    with pytest.raises(ApiError) as conflict:
+        cluster(server).delete("/c", uid="u", version="7")
+    assert conflict.value.status == 409
+    assert json.loads(server.asked[0][2])["preconditions"] == {"uid": "u", "resourceVersion": "7"}
+
+
+def test_a_token_may_end_in_a_line_break_as_files_do(serve: Serve) -> None:
+    server = serve((200, {}, {}))
+    there = cluster(server, api_key="secret\n")
+    there.get("/version")
+    assert next(values for name, values in server.headers[0].items() if name.lower() == "authorization") == ["Bearer secret"]
+
+
+UNSENDABLE: dict[str, tuple[dict[str, object], str]] = {
+    "a token": ({"api_key": "very\nsecret"}, "api_key"),
+    "a token with a letter of another alphabet": ({"api_key": "very-secr\u0435t"}, "api_key"),
+    "a user to impersonate": ({"api_key": "x", "impersonate_user": "ops\r\nsecret"}, "impersonate_user"),
+}
+
+
+@pytest.mark.parametrize(("options", "where"), UNSENDABLE.values(), ids=UNSENDABLE)
+def test_a_credential_that_cannot_be_sent_is_told_and_not_shown(serve: Serve, options: dict[str, object], where: str) -> None:
+    with pytest.raises(MeshError, match="cannot be sent") as wrong:
+        cluster(serve(), **options).get("/version")
+    assert where in wrong.value.where
+    assert "secr" not in wrong.value.text()
+
+
+def _kubeconfig(server: Server) -> dict[str, t.Any]:
+    return {
+        "current-context": "c",
+        "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
+        "clusters": [{"name": "c", "cluster": {"server": server.host}}],
+        "users": [{"name": "u", "user": {"token": "of-the-kubeconfig"}}],
+    }
+
+
+def test_a_host_beside_a_kubeconfig_wins_and_the_login_stays(serve: Serve) -> None:
+    """As in kubernetes.core; where the options hold a whole login, nothing of the kubeconfig counts."""
+    meant = serve((200, {}, {}), (200, {}, {}))
+    other = serve()
+    kubeconfig = _kubeconfig(other)
+    cluster(meant, kubeconfig=kubeconfig).get("/version")
+    cluster(meant, kubeconfig={"users": "broken"}, api_key="given").get("/version")
+    sent = [next(values for name, values in one.items() if name.lower() == "authorization") for one in meant.headers]
+    assert sent == [["Bearer of-the-kubeconfig"], ["Bearer given"]]
+    assert other.asked == []
 
 
 def test_every_write_is_a_dry_run_in_check_mode(serve: Serve) -> None:

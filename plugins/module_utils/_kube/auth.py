@@ -34,11 +34,9 @@ def connection(params: Mapping[str, t.Any]) -> ApiClient:
         raise MeshError("The Python library kubernetes is missing.", why=MISSING, do="pip install 'kubernetes>=33.1' for Ansible's Python")
     settings = Configuration()
     settings.proxy = None
-    if params["host"]:
-        settings.host = params["host"].rstrip("/")
-    elif params["kubeconfig"]:
+    if params["kubeconfig"] and not _complete(params):
         _load(params["kubeconfig"], params["context"], settings, persist=bool(params["persist_config"]))
-    else:
+    elif not params["host"]:
         raise MeshError(
             "No cluster is given.",
             why="neither host nor kubeconfig is set, and a ~/.kube/config that nobody named does not count",
@@ -47,6 +45,24 @@ def connection(params: Mapping[str, t.Any]) -> ApiClient:
     _override(params, settings)
     _use_proxy_of_environment(settings)
     return ApiClient(settings)
+
+
+def _complete(params: Mapping[str, t.Any]) -> bool:
+    """Host and login both stand in the options, so that a kubeconfig beside them does not count, as in kubernetes.core."""
+    logins = (("api_key",), ("username", "password"), ("client_cert", "client_key"))
+    return bool(params["host"]) and any(all(params[name] for name in login) for login in logins)
+
+
+def sendable(value: str, where: str) -> str:
+    """The value, where a header can carry it; the error does not show it, since it may be a secret."""
+    if value.isprintable() and value.isascii():
+        return value
+    raise MeshError(
+        "A credential holds characters that cannot be sent.",
+        where=where,
+        why="a control character (a line break in the middle?) or one beyond ASCII",
+        do="correct it: what is printed beside the credential often gets into it",
+    )
 
 
 def _load(kubeconfig: str | dict[str, t.Any], context: str | None, settings: Configuration, *, persist: bool) -> None:
@@ -63,18 +79,21 @@ def _load(kubeconfig: str | dict[str, t.Any], context: str | None, settings: Con
     except kube_config.ConfigException as problem:
         place = at + (f", context {context}" if context else "")
         raise MeshError("The kubeconfig cannot be used.", where=place, why=str(problem), do="correct kubeconfig or context") from problem
-    except (yaml.YAMLError, OSError, TypeError, AttributeError) as problem:  # its text could hold credentials
+    except (yaml.YAMLError, OSError, TypeError, ValueError, AttributeError) as problem:  # its text could hold credentials
         why = f"it is no readable kubeconfig ({type(problem).__name__})"
         raise MeshError("The kubeconfig cannot be used.", where=at, why=why, do="correct kubeconfig") from None
 
 
 def _override(params: Mapping[str, t.Any], settings: Configuration) -> None:
     """Options that stand beside a kubeconfig win over it, as in kubernetes.core."""
+    if params["host"]:
+        settings.host = params["host"].rstrip("/")
     for option, attribute in _ATTRIBUTES.items():
         if params[option] is not None:
             setattr(settings, attribute, params[option])
-    if params["api_key"]:
-        settings.api_key = {"authorization": f"Bearer {params['api_key']}", "BearerToken": f"Bearer {params['api_key']}"}
+    token = (params["api_key"] or "").strip()  # of a file, it ends in a line break
+    if token:
+        settings.api_key = {"authorization": f"Bearer {token}", "BearerToken": f"Bearer {token}"}
         settings.refresh_api_key_hook = None
     headers = {name: value for name, value in (params["proxy_headers"] or {}).items() if value is not None}
     if headers:

@@ -19,7 +19,7 @@ from urllib.parse import urlencode
 with contextlib.suppress(ImportError):  # comes with kubernetes, whose absence is told when a verb runs
     import urllib3
 
-from ansible_collections.meshops.istio.plugins.module_utils._kube.auth import connection
+from ansible_collections.meshops.istio.plugins.module_utils._kube.auth import connection, sendable
 from ansible_collections.meshops.istio.plugins.module_utils._kube.kubeconfig import kubeconfig_file
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.errors import MeshError
 
@@ -30,6 +30,8 @@ _PAUSES = (0.2, 0.5, 1.0, 2.0)
 """Seconds before each further try."""
 _LONGEST_PAUSE = 10.0
 _PASSING = frozenset({0, 429, 500, 502, 503, 504})
+_LISTS = 3
+"""How often a list is begun whose ``continue`` runs out (410): the API server keeps a version for 5 minutes."""
 
 Json = dict[str, t.Any]
 
@@ -106,22 +108,36 @@ class Cluster:
 
     def list_at(self, path: str, **query: str) -> tuple[list[Json], str]:
         """All items, and the version to watch from."""
+        for _turn in range(_LISTS - 1):
+            try:
+                return self._pages(path, query)
+            except ApiError as problem:
+                if problem.status != 410:
+                    raise
+        return self._pages(path, query)
+
+    def _pages(self, path: str, query: Mapping[str, str]) -> tuple[list[Json], str]:
         items: list[Json] = []
         token = ""
         while True:
-            page = self._read(path, limit=str(PAGE), **query, **({"continue": token} if token else {}))
+            page = self._read(path, **query, limit=str(PAGE), **({"continue": token} if token else {}))
+            metadata = page.get("metadata") or {}
+            if "resourceVersion" not in metadata:
+                raise ApiError(0, "", "the answer is no list of Kubernetes objects", "GET", path)
             items += page.get("items") or []
-            token = page["metadata"].get("continue") or ""
+            token = metadata.get("continue") or ""
             if not token:
-                return items, page["metadata"]["resourceVersion"]
+                return items, metadata["resourceVersion"]
 
     def create(self, path: str, body: Json) -> Json:
         return self._json("POST", path, body, "application/json", self._write_query())
 
-    def delete(self, path: str) -> None:
-        """Gone afterwards; one that is not there is as good."""
+    def delete(self, path: str, *, uid: str = "", version: str = "") -> None:
+        """Gone afterwards; one that is not there is as good. With ``uid`` and ``version`` only that very state of it, else 409."""
+        judged = {name: value for name, value in (("uid", uid), ("resourceVersion", version)) if value}
+        body = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": judged} if judged else None
         try:
-            self._json("DELETE", path, None, "", {"dryRun": "All"} if self.dry_run else {})
+            self._json("DELETE", path, body, "application/json" if body else "", {"dryRun": "All"} if self.dry_run else {})
         except ApiError as problem:
             if problem.status != 404:
                 raise
@@ -133,19 +149,10 @@ class Cluster:
     def merge(self, path: str, patch: Mapping[str, object]) -> Json:
         return self._again("PATCH", path, patch, "application/merge-patch+json", self._write_query())
 
-    def watch(self, path: str, version: str, *, seconds: int, **query: str) -> Iterator[Json]:
+    def watch(self, path: str, version: str, *, seconds: int, **query: str) -> Watch:
         """Events from a version on, for at most that many seconds. A version that is too old ends in an ERROR event or 410."""
         query |= {"watch": "1", "resourceVersion": version, "allowWatchBookmarks": "true", "timeoutSeconds": str(seconds)}
-        response = self._send("GET", path, None, "", query, seconds + 15)
-        try:
-            rest = b""
-            for chunk in response.stream(65536, decode_content=True):
-                *lines, rest = (rest + chunk).split(b"\n")
-                yield from (json.loads(line) for line in lines if line)
-        except urllib3.exceptions.HTTPError as problem:
-            raise ApiError(0, "", str(problem), "WATCH", path) from problem
-        finally:
-            response.close()
+        return Watch(self._send("GET", path, None, "", query, seconds + 15), path)
 
     def _write_query(self) -> dict[str, str]:
         return {"fieldManager": FIELD_MANAGER} | ({"dryRun": "All"} if self.dry_run else {})
@@ -167,11 +174,13 @@ class Cluster:
     def _json(self, method: str, path: str, body: object, content: str, query: Mapping[str, str]) -> Json:
         response = self._send(method, path, body, content, query, _READ_SECONDS)
         try:
-            answer: Json = json.loads(response.read())
-        except (ValueError, urllib3.exceptions.HTTPError) as problem:
+            answer = json.loads(response.read())
+        except (ValueError, OSError, urllib3.exceptions.HTTPError) as problem:
             raise ApiError(0, "", f"the answer cannot be read: {problem}", method, path) from problem
         finally:
             response.release_conn()
+        if not isinstance(answer, dict):
+            raise ApiError(0, "", "the answer is no Kubernetes object", method, path)
         return answer
 
     def _send(
@@ -202,19 +211,46 @@ class Cluster:
             headers.add("Content-Type", content)
         for setting in self._settings.auth_settings().values():
             if setting["in"] == "header" and setting["value"]:
-                headers.add(setting["key"], setting["value"])
+                headers.add(setting["key"], sendable(str(setting["value"]).strip(), "the token: api_key, or what the kubeconfig gives"))
         if self._settings.username:
             headers.extend(urllib3.make_headers(basic_auth=f"{self._settings.username}:{self._settings.password}"))
         if self._user:
-            headers.add("Impersonate-User", self._user)
+            headers.add("Impersonate-User", sendable(self._user, "impersonate_user"))
         for group in self._groups:  # one header each
-            headers.add("Impersonate-Group", group)
+            headers.add("Impersonate-Group", sendable(group, "impersonate_groups"))
         return headers
 
 
+class Watch:
+    """Events as they come, to be gone through once."""
+
+    def __init__(self, response: urllib3.BaseHTTPResponse, path: str) -> None:
+        self._response, self._path = response, path
+
+    def __iter__(self) -> Iterator[Json]:
+        try:
+            rest = b""
+            for chunk in self._response.stream(65536, decode_content=True):
+                *lines, rest = (rest + chunk).split(b"\n")
+                yield from (json.loads(line) for line in lines if line)
+        except (ValueError, OSError, urllib3.exceptions.HTTPError) as problem:
+            raise ApiError(0, "", f"the watch broke off: {problem}", "WATCH", self._path) from problem
+        finally:
+            self._response.close()
+
+    def close(self) -> None:
+        """From another thread: wakes the one that waits for an event, and ends its iteration."""
+        with contextlib.suppress(OSError, ValueError, RuntimeError, AttributeError):  # over already, or urllib3 before 2.3
+            self._response.shutdown()
+
+
 def _refusal(response: urllib3.BaseHTTPResponse, method: str, path: str) -> ApiError:
-    text = response.read().decode(errors="replace")
-    response.release_conn()
+    try:
+        text = response.read().decode(errors="replace")
+    except (OSError, urllib3.exceptions.HTTPError) as problem:  # the status is known all the same
+        text = f"the answer broke off: {problem}"
+    finally:
+        response.release_conn()
     try:
         status = json.loads(text)
     except ValueError:
