@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 import typing as t
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -16,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.meshops.istio.plugins.module_utils._kube import cluster as port
+from ansible_collections.meshops.istio.plugins.module_utils._kube import follow as following
 from ansible_collections.meshops.istio.plugins.module_utils._kube import record as records
 from ansible_collections.meshops.istio.plugins.module_utils._kube.cluster import ApiError, Cluster
 from ansible_collections.meshops.istio.plugins.module_utils._kube.follow import Follow, Kind
@@ -25,6 +27,8 @@ from ansible_collections.meshops.istio.plugins.module_utils._runtime.options imp
 
 Answer = tuple[int, dict[str, str], t.Any]
 RESET: Answer = (0, {}, None)
+HANG: Answer = (200, {"Transfer-Encoding": "chunked"}, None)
+"""A watch on which nothing happens."""
 
 
 @dataclass
@@ -43,6 +47,8 @@ Serve = Callable[..., Server]
 @pytest.fixture
 def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Serve]:
     monkeypatch.setattr(port, "_PAUSES", (0.0, 0.0))
+    monkeypatch.setattr(following, "_PAUSE", 0.0)
+    over = threading.Event()
     running: list[ThreadingHTTPServer] = []
 
     def start(*answers: Answer) -> Server:
@@ -57,12 +63,23 @@ def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Serve]:
                 if status == 0:
                     self.connection.close()
                     return
+                if answer is None:
+                    self._hang()
+                    return
                 data = answer.encode() if isinstance(answer, str) else json.dumps(answer).encode()
                 self.send_response(status)
                 for name, value in {"Content-Length": str(len(data)), **headers}.items():
                     self.send_header(name, value)
                 self.end_headers()
                 self.wfile.write(data)
+
+            def _hang(self) -> None:
+                self.protocol_version = "HTTP/1.1"
+                self.send_response(200)
+                self.send_header("Transfer-Encoding", "chunked")
+                self.end_headers()
+                self.wfile.flush()
+                over.wait(30)
 
             do_POST = do_PATCH = do_DELETE = do_GET
 
@@ -76,6 +93,7 @@ def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Serve]:
         return server
 
     yield start
+    over.set()
     for one in running:
         one.shutdown()
         one.server_close()
@@ -136,6 +154,9 @@ def _events(*events: tuple[str, str]) -> Answer:
 FORBIDDEN: Answer = (403, {}, {"kind": "Status", "message": "pods is forbidden"})
 
 
+NAMED = Kind("/api/v1/pods", lambda item: item["metadata"]["name"])
+
+
 def _names(now: Follow) -> set[str]:
     return set(now.objects("pods"))
 
@@ -143,12 +164,92 @@ def _names(now: Follow) -> set[str]:
 def test_what_is_followed_is_right_through_events_a_lost_watch_and_a_new_list(serve: Serve) -> None:
     broken = _events(("ADDED", "c"), ("DELETED", "a"), ("ERROR", "too old"))
     server = serve(_listed("a", "b"), broken, _listed("b", "c", "d"), _events(("DELETED", "b")), RESET, _listed("d"), FORBIDDEN)
-    with Follow(cluster(server), {"pods": Kind("/api/v1/pods", lambda item: item["metadata"]["name"])}) as now:
+    with Follow(cluster(server), {"pods": NAMED}) as now:
         assert _names(now) == {"a", "b"}
         with pytest.raises(ApiError, match="refused the request"):  # a right that was taken away ends the wait
             while now.wait(10):
                 pass
         assert _names(now) == {"d"}
+
+
+def test_a_watch_that_never_lasts_is_no_hot_loop(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(following, "_PAUSE", 0.2)
+    for ending in (_events(("ERROR", "too old")), (410, {}, {"message": "too old"}), (200, {}, "")):
+        server = serve(*[_listed("a"), ending] * 100)
+        with Follow(cluster(server), {"pods": NAMED}) as now:
+            over = time.monotonic() + 0.7
+            while time.monotonic() < over:
+                now.wait(0.1)
+        assert 3 <= len(server.asked) <= 10, ending
+
+
+def test_a_watch_that_ends_after_its_time_goes_on_at_once(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(following, "_PAUSE", 30)
+    monkeypatch.setattr(following, "_WATCH_SECONDS", 0)
+    server = serve(_listed("a"), _events(("ADDED", "b")), _events(("ADDED", "c")), HANG)
+    with Follow(cluster(server), {"pods": NAMED}) as now:
+        while _names(now) != {"a", "b", "c"}:
+            assert now.wait(10)
+
+
+def test_nothing_is_left_running_where_one_kind_cannot_be_listed(serve: Serve) -> None:
+    server, before = serve(_listed("a"), FORBIDDEN), _following()
+    with pytest.raises(ApiError), Follow(cluster(server), {"pods": NAMED, "more": NAMED}):
+        raise AssertionError("it was entered")
+    assert _following() == before
+    assert len(server.asked) == 2
+
+
+def test_watches_end_with_the_block(serve: Serve) -> None:
+    server, before = serve(_listed("a"), HANG), _following()
+    with Follow(cluster(server), {"pods": NAMED}) as now:
+        now.wait(0.2)
+        assert _following() > before
+    assert _following() == before
+
+
+def _following() -> set[threading.Thread]:
+    return {thread for thread in threading.enumerate() if "Follow" in thread.name or "_watch" in thread.name}
+
+
+def test_it_is_told_since_when_the_api_server_is_lost(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(following, "_LOST_SECONDS", 0)
+    monkeypatch.setattr(following, "_PAUSE", 0.2)
+    server = serve(_listed("a"), *[RESET] * 8, _listed("a", "b"), HANG)
+    with Follow(cluster(server), {"pods": NAMED}) as now:
+        lost = set()
+        while _names(now) != {"a", "b"}:
+            now.wait(0.05)
+            lost.add(now.lost)
+        assert now.lost is None
+    (told,) = lost - {None}
+    assert told.startswith("the API server cannot be reached since ")
+
+
+def test_a_connection_that_is_back_at_once_was_not_lost(serve: Serve) -> None:
+    server = serve(_listed("a"), RESET, _listed("a", "b"), HANG)
+    with Follow(cluster(server), {"pods": NAMED}) as now:
+        while _names(now) != {"a", "b"}:
+            now.wait(0.05)
+            assert now.lost is None
+
+
+def test_whatever_a_watch_fails_with_reaches_the_one_who_waits(serve: Serve) -> None:
+    def parse(item: dict[str, t.Any]) -> str:
+        if item["metadata"]["name"] == "odd":
+            raise AttributeError("what nobody thought of")
+        return str(item["metadata"]["name"])
+
+    server = serve(_listed("a"), _events(("ADDED", "odd")))
+    with Follow(cluster(server), {"pods": Kind("/api/v1/pods", parse)}) as now, pytest.raises(AttributeError):
+        now.wait(10)
+
+
+def test_an_event_changes_one_object_and_copies_none() -> None:
+    objects = {name: name for name in ("a", "b")}
+    for event, name in (("ADDED", "c"), ("DELETED", "a")):
+        following._change(event, _named(name), NAMED)(objects)
+    assert objects == {"b": "b", "c": "c"}
 
 
 def test_a_refusal_that_breaks_off_is_still_that_refusal(serve: Serve) -> None:
