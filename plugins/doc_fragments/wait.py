@@ -10,7 +10,9 @@ class ModuleDocFragment:
     DOCUMENTATION = r"""
 options:
   wait_timeout:
-    description: Seconds to wait at most. What is not done by then fails, and can be started again.
+    description:
+      - Seconds without progress. Each thing more that is done begins them anew, so that many workloads may take longer in all.
+      - What is not done by then fails, and can be started again.
     type: int
     default: 600
   grace_time:

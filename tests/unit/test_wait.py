@@ -26,6 +26,7 @@ class Time:
 
     def __init__(self, events: float) -> None:
         self.now, self.events, self.said = 100.0, events, list[str]()
+        self.lost: str | None = None
 
     def clock(self) -> float:
         return self.now
@@ -35,8 +36,9 @@ class Time:
         return seconds >= self.events
 
 
-def waited(steps: Iterator[Progress], *, timeout: float = 600, grace: float = 60, events: float = 1) -> Time:
+def waited(steps: Iterator[Progress], *, timeout: float = 600, grace: float = 60, events: float = 1, lost: str | None = None) -> Time:
     time = Time(events)
+    time.lost = lost
     context = Context(t.cast("t.Any", None), False, time.said.append, time.clock)
     wait_until("restarts", t.cast("t.Any", time), lambda: next(steps), context, Patience(timeout, grace))
     return time
@@ -71,6 +73,27 @@ def test_a_timeout_says_what_was_waited_for_and_what_to_do() -> None:
         waited(forever(WAITING), timeout=30)
     assert "deploy/api in shop: 1 of 2 pods" in late.value.text()
     assert "goes on where it was" in late.value.text()
+
+
+def test_the_timeout_counts_from_the_last_progress() -> None:
+    steps = [Progress(done, 4) for done in range(4) for _turn in range(25)]
+    assert waited(iter([*steps, Progress(4, 4)]), timeout=30).now == 200
+    with pytest.raises(Late):
+        waited(iter([*steps, *steps[-25:]]), timeout=30)
+
+
+@pytest.mark.parametrize("turns", [[2, 1], [1, 0, 1, 0]], ids=["less", "to and fro"])
+def test_what_only_comes_back_is_no_progress(turns: list[int]) -> None:
+    with pytest.raises(Late):
+        waited(iter([Progress(done, 3) for done in turns * 40]), timeout=30)
+
+
+def test_a_lost_api_server_is_told_on_the_line_and_in_the_error() -> None:
+    lost = "the API server cannot be reached since 10:00:00 UTC (Connection refused)"
+    assert waited(iter([WAITING, DONE]), lost=lost).said == [f"restarts: 0 of 1 done, waiting for deploy/api in shop: 1 of 2 pods; {lost}"]
+    with pytest.raises(Late) as late:
+        waited(forever(WAITING), timeout=30, lost=lost)
+    assert late.value.why == lost
 
 
 def test_the_same_line_is_said_again_only_as_a_heartbeat() -> None:

@@ -25,6 +25,7 @@ class Patience:
     """How long is waited, in seconds."""
 
     timeout: float
+    """Without progress: each thing more that is done begins it anew."""
     grace: float
     """How long something may fail and still come right by itself: a crash loop, a quota, no node yet."""
 
@@ -45,6 +46,7 @@ class Late(MeshError):
 def wait_until(what: str, follow: Follow, step: Callable[[], Progress], context: Context, patience: Patience) -> None:
     """Returns when the step is finished; raises its fatal error at once, a failing one after the grace time."""
     start = context.clock()
+    most, got_further = 0, 0.0
     said, said_at = "", -SAY_EVERY
     failing_since: float | None = None
     while True:
@@ -54,26 +56,32 @@ def wait_until(what: str, follow: Follow, step: Callable[[], Progress], context:
             raise progress.fatal
         if progress.finished:
             return
+        if progress.done > most:
+            most, got_further = progress.done, now
         failing_since = None if progress.failing is None else now if failing_since is None else failing_since
-        patient_until = patience.timeout if failing_since is None else min(patience.timeout, failing_since + patience.grace)
+        patient_until = got_further + patience.timeout
+        if failing_since is not None:
+            patient_until = min(patient_until, failing_since + patience.grace)
         if now >= patient_until:
-            raise progress.failing or _late(what, progress, patience)
-        line = _line(what, progress)
+            raise progress.failing or _late(what, progress, patience, follow.lost)
+        line = _line(what, progress, follow.lost)
         if now - said_at >= (HEARTBEAT if line == said else SAY_EVERY):
             context.say(line)
             said, said_at = line, now
         follow.wait(min(patient_until - now, HEARTBEAT))
 
 
-def _late(what: str, progress: Progress, patience: Patience) -> Late:
+def _late(what: str, progress: Progress, patience: Patience, lost: str | None) -> Late:
     return Late(
-        f"Waiting for the {what} took longer than {count(int(patience.timeout), 'second')}.",
+        f"Waiting for the {what}: nothing got further for {count(int(patience.timeout), 'second')}.",
         where="; ".join(progress.waiting[:5]),
+        why=lost or "",
         do="look at what is waited for, then start the same command again: it goes on where it was",
     )
 
 
-def _line(what: str, progress: Progress) -> str:
+def _line(what: str, progress: Progress, lost: str | None) -> str:
     waiting = progress.waiting
     more = f" and {len(waiting) - 3} more" if len(waiting) > 3 else ""
-    return f"{what}: {progress.done} of {progress.total} done" + (f", waiting for {'; '.join(waiting[:3])}{more}" if waiting else "")
+    for_what = f", waiting for {'; '.join(waiting[:3])}{more}" if waiting else ""
+    return f"{what}: {progress.done} of {progress.total} done{for_what}{f'; {lost}' if lost else ''}"
