@@ -77,6 +77,10 @@ error:
     hint:
       description: What to do.
       type: str
+cluster_uid:
+  description: The UID of namespace C(kube-system), which tells this cluster from any other.
+  returned: success
+  type: str
 record:
   description: The record, or null.
   returned: success

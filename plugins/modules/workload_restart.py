@@ -26,7 +26,9 @@ options:
     elements: str
     required: true
   revision:
-    description: The revision that the namespaces move to. Only check mode needs it, to predict what would be stale then.
+    description:
+      - The revision that the namespaces move to; only check mode needs it, to predict what would be stale then.
+      - With O(restored=true), the revision that they leave. What has its sidecar, and would get none now, loses it again by its restart.
     type: str
   version:
     description: The Istio version of that revision. Only check mode needs it.

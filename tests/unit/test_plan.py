@@ -11,19 +11,21 @@ import pytest
 
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.errors import MeshError
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.injection import Injector
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.namespaces import Asks, move_to
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.plan import Plan, Target, make_plan
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.namespaces import Asks, Namespace, move_to
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.plan import Plan, make_plan
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.record import (
     Phase,
     Record,
     begun,
+    lost,
     next_step,
     read,
-    recreated,
+    rolling_back,
     to_roll_back,
 )
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.served import check_served
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.snapshot import Snapshot, expected_injector
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.waves import Target
 from tests.unit.meshes import NEW, OLD, deployment, mesh, namespace, plane, proxy, tag, unrevisioned
 
 SHOP, CART = namespace("shop", injection="enabled"), namespace("cart", injection="enabled")
@@ -87,10 +89,16 @@ BLOCKED = {
     ),
     "what has a sidecar and would get none, where all of the mesh moves": Blocked(
         mesh((SHOP, namespace("legacy", rev="1-28-2")), ((deployment("a", "legacy"), proxy("1-28-2", "1.28.2")),)),
-        'no injector here serves revision or tag "1-28-2" (there are: default, 1-30-3)',
+        'no injector here serves revision or tag "1-28-2" (there are: default)',
     ),
     "several revisions, none of them named": Blocked(
         mesh((SHOP, namespace("pay", rev="1-28-2")), injectors=(unrevisioned(), expected_injector("1-28-2"))), "Several revisions"
+    ),
+    "two injectors that take the same pods": Blocked(
+        mesh((SHOP,), injectors=(unrevisioned(), replace(unrevisioned(), name="another", revision="1-29-0"))),
+        "another (1-29-0), istio-sidecar-injector (default)",
+        (("shop",),),
+        old=OLD,
     ),
     "a namespace in which only pods ask": Blocked(
         mesh((namespace("own"), SHOP), ((deployment("web", "own", labels={"istio.io/rev": OLD}), proxy()),)),
@@ -119,10 +127,59 @@ def test_what_is_orphaned_outside_of_named_waves_or_excluded_does_not_block() ->
     assert plan(there, exclude=("legacy",)).blockers == ()
 
 
-def test_an_orphaned_namespace_that_is_named_gets_its_sidecars_again() -> None:
-    there = mesh((SHOP, namespace("legacy", rev="1-28-2")), ((deployment("a", "legacy"), proxy("1-28-2", "1.28.2")),))
-    found = plan(there, ("legacy",))
-    assert (found.blockers, [j.workload.path for j in found.restarts]) == ((), ["legacy/deploy/a"])
+def test_what_nobody_serves_is_not_moved_since_it_could_not_be_given_back() -> None:
+    there = mesh((SHOP, namespace("legacy", rev="1-28-2"), namespace("void", rev="typo")), ((deployment("a", "legacy"), proxy("1-28-2")),))
+    told = [blocker.text() for blocker in plan(there, ("legacy", "void")).blockers]
+    assert 'Namespace "legacy" would lose its sidecars.' in told[0]
+    assert "kubectl label namespace legacy istio.io/rev=default --overwrite" in told[0]
+    assert 'Namespace "void" asks for what nobody serves.' in told[1]
+
+
+def test_a_gateway_is_no_orphan_and_is_told_where_it_moves() -> None:
+    gateway = replace(deployment("gw", "shop"), gateway=True)
+    found = plan(mesh((SHOP,), ((gateway, proxy()), (deployment("web", "shop"), proxy()))))
+    assert (found.blockers, [j.workload.short for j in found.restarts]) == ((), ["deploy/web"])
+    assert found.warnings == ("deploy/gw in shop is a gateway: not restarted, its next pods get 1-30-3.",)
+
+
+def test_what_is_unhealthy_already_is_told_before_anything_moves() -> None:
+    sick = replace(deployment("web", "shop"), replicas=2, total=2, updated=2, available=1)
+    assert plan(mesh((SHOP,), ((sick, proxy()),))).warnings == (
+        "deploy/web in shop is unhealthy already, 1 of 2 pods: its restart may not come to an end.",
+    )
+
+
+RENDERED = {
+    "what a revision needs": ((expected_injector(NEW),), ""),
+    "a tag that would move with it": ((expected_injector(NEW), tag("default", NEW)), "would move tag default at once"),
+    "no injector": ((), 'renders no injector for revision "1-30-3"'),
+}
+
+
+@pytest.mark.parametrize(("brings", "says"), RENDERED.values(), ids=RENDERED)
+def test_what_the_chart_would_do_besides_is_seen_before(brings: tuple[Injector, ...], says: str) -> None:
+    target = Target(NEW, "1.30.3", None, (), frozenset(), "istio-system", brings, f"istiod-{NEW}")
+    told = [blocker.text() for blocker in make_plan(MESH, target).blockers]
+    assert (says in told[0]) if says else told == []
+
+
+def test_a_control_plane_of_somebody_else_is_not_taken_over() -> None:
+    target = Target(NEW, "1.30.3", None, (), frozenset(), "istio-system", (expected_injector(NEW),), f"istiod-{NEW}")
+    there = replace(MESH, injectors=(unrevisioned(), expected_injector(NEW)))
+    assert "is not of helm release istiod-1-30-3" in make_plan(there, target).blockers[0].text()
+    ours = replace(expected_injector(NEW), owner=f"istiod-{NEW}")
+    assert make_plan(replace(MESH, injectors=(unrevisioned(), ours)), target).blockers == ()
+
+
+def test_a_second_upgrade_moves_all_that_the_first_one_moved() -> None:
+    """Also where the first old one is gone, and what came later never had another label."""
+    moved = replace(SHOP.asking(Asks(revision=NEW)), prior=Asks("enabled", None))
+    here = (moved, namespace("later", rev=NEW))
+    pods = ((deployment("web", "shop"), proxy(NEW, "1.30.3")), (deployment("api", "later"), proxy(NEW, "1.30.3")))
+    for injectors in ((expected_injector(NEW),), (unrevisioned(), expected_injector(NEW))):
+        found = plan(mesh(here, pods, injectors), revision="1-31-0")
+        assert (found.old, found.waves, found.blockers) == (NEW, (("later", "shop"),), ())
+        assert found.moves[1].prior == Asks("enabled", None)
 
 
 def test_a_selector_never_takes_what_does_not_ask_or_keeps_out() -> None:
@@ -191,19 +248,39 @@ def test_an_upgrade_does_not_start_in_the_middle_of_a_rollback() -> None:
         begun(replace(RECORD, phase=Phase.ROLLING_BACK), RECORD, MESH)
 
 
-def test_a_rollback_concerns_what_was_recorded_even_when_its_labels_are_back_already() -> None:
-    assert to_roll_back(replace(RECORD, phase=Phase.ROLLING_BACK), MESH.namespace) == ("cart", "shop")
-    assert to_roll_back(replace(RECORD, phase=Phase.ROLLED_BACK), MESH.namespace) == ()
+def test_a_rollback_concerns_what_has_moved_also_when_its_labels_are_back_already() -> None:
+    half = {**MESH.namespace, "shop": MOVED.namespace["shop"]}
+    assert to_roll_back(RECORD, half) == ("shop",), "what was never reached is left alone"
+    begun_one = rolling_back(RECORD, half)
+    assert begun_one.namespaces == {"shop": "uid-shop"}
+    assert to_roll_back(begun_one, MESH.namespace) == ("shop",), "a killed rollback still has to restart it"
+    assert to_roll_back(replace(begun_one, phase=Phase.ROLLED_BACK), MESH.namespace) == ()
     assert to_roll_back(None, MOVED.namespace) == ("cart", "shop")
 
 
-def test_a_namespace_that_was_made_anew_is_named_and_not_rolled_back() -> None:
-    anew = {"shop": replace(SHOP, uid="another")}
-    assert to_roll_back(RECORD, anew) == ()
-    assert recreated(RECORD, anew) == (
-        'Namespace "cart" was deleted since the upgrade began; it is left out.',
-        'Namespace "shop" was made anew since the upgrade began; its labels are left as they are: istio-injection=enabled.',
-    )
+LOST = {
+    "it is as it was": (SHOP, ""),
+    "it was moved and has its way back": (replace(SHOP.asking(Asks(revision=NEW)), prior=SHOP.asks), ""),
+    "it was made anew and moved again": (replace(SHOP.asking(Asks(revision=NEW)), prior=SHOP.asks, uid="another"), ""),
+    "it was made anew": (replace(SHOP.asking(Asks(revision=NEW)), uid="another"), "was made anew since the upgrade began"),
+    "its annotation is gone": (SHOP.asking(Asks(revision=NEW)), "has lost its annotation meshops.io/prior-injection"),
+}
+
+
+@pytest.mark.parametrize(("found", "says"), LOST.values(), ids=LOST)
+def test_what_cannot_be_given_back_is_named(found: Namespace, says: str) -> None:
+    told = lost(replace(RECORD, namespaces={"shop": "uid-shop"}), {"shop": found})
+    assert (says in told[0]) if says else told == ()
+
+
+def test_what_is_gone_is_named() -> None:
+    (told,) = lost(replace(RECORD, namespaces={"shop": "uid-shop"}), {})
+    assert told == 'Namespace "shop" was deleted since the upgrade began; it is left out.'
+
+
+def test_a_namespace_that_was_made_anew_is_taken_into_the_record_again() -> None:
+    anew = replace(RECORD, namespaces={**RECORD.namespaces, "shop": "another"})
+    assert begun(RECORD, anew, MESH).namespaces["shop"] == "another"
 
 
 SERVED = {
@@ -211,8 +288,9 @@ SERVED = {
     "none serves it": (unrevisioned(), 'No injector here serves "istio.io/rev=1-30-3"'),
     "the one that serves it has no caBundle": (
         replace(expected_injector(NEW), entries=tuple(replace(e, has_ca=False) for e in expected_injector(NEW).entries)),
-        "New pods in namespace shop would be refused",
+        "has no caBundle",
     ),
+    "the one that serves it has no ready endpoint": (replace(expected_injector(NEW), service="istiod-x", ready=False), "no ready endpoint"),
 }
 
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.injection import PodShape
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.restart import STAMP, Step, next_restarts
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.restart import STAMP, Step, Task, next_restarts
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.snapshot import Snapshot, expected_injector
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.workloads import Owner, Pod, Proxy, Workload
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.workloads import Pod, Proxy, Workload
 from tests.unit.meshes import NEW, deployment, namespace, plane, pod, proxy
 
 NOW = "2026-11-22T03:10:00Z"
@@ -27,8 +27,8 @@ def shop(*pods: tuple[Workload, Proxy | None]) -> Snapshot:
     )
 
 
-def step(now: Snapshot, started: dict[tuple[str, Owner], int] | None = None, concurrency: int = 10) -> Step:
-    return next_restarts(now, ["shop", "lost"], started or {}, NOW, concurrency)
+def step(now: Snapshot, started: dict[str, int] | None = None, concurrency: int = 10, leaving: str | None = None) -> Step:
+    return next_restarts(now, Task(frozenset({"shop", "lost"}), concurrency, NOW, leaving), started or {})
 
 
 def starts(found: Step) -> list[str]:
@@ -50,7 +50,7 @@ def test_only_stale_workloads_of_these_namespaces_restart() -> None:
 def test_no_more_than_so_many_roll_at_a_time() -> None:
     mesh = shop(*((deployment(name, "shop"), OLD_PROXY) for name in "abc"))
     assert starts(step(mesh, concurrency=2)) == ["shop/deploy/a", "shop/deploy/b"]
-    flying = {("shop", Owner("Deployment", name)): 2 for name in "ab"}
+    flying = {f"shop/{name}": 2 for name in "ab"}
     assert starts(step(mesh, flying, concurrency=2)) == []
     assert step(mesh, flying, concurrency=2).progress.total == 3
 
@@ -65,28 +65,46 @@ def test_what_is_rolling_already_is_waited_for_and_then_judged_again() -> None:
     assert starts(step(shop((done, OLD_PROXY)))) == ["shop/deploy/api"]
 
 
+def test_what_is_unhealthy_but_not_rolling_is_restarted() -> None:
+    """It may be the old sidecar that it suffers from; to wait for it would be to wait for ever."""
+    sick = replace(deployment("api", "shop"), available=0)
+    assert starts(step(shop((sick, OLD_PROXY)))) == ["shop/deploy/api"]
+
+
+def test_what_is_taken_back_loses_a_sidecar_that_nobody_would_give_it_now() -> None:
+    mesh = shop((deployment("ours", "lost"), NEW_PROXY), (deployment("theirs", "lost"), OLD_PROXY))
+    assert starts(step(mesh, leaving=NEW)) == ["lost/deploy/ours"]
+    assert starts(step(mesh)) == []
+
+
+def test_one_that_was_deleted_and_made_anew_is_judged_by_itself() -> None:
+    anew = replace(deployment("api", "shop"), uid="another")
+    assert step(shop((anew, NEW_PROXY)), {"shop/api": 7}).progress.finished
+    assert starts(step(shop((anew, OLD_PROXY)), {"shop/api": 7})) == ["shop/deploy/api"]
+
+
 def test_a_restart_is_done_when_its_generation_is_rolled_out() -> None:
-    started = {("shop", Owner("Deployment", "api")): 2}
+    started = {"shop/api": 2}
     unseen = replace(deployment("api", "shop"), generation=1, observed=1)
     assert not step(shop((unseen, OLD_PROXY)), started).progress.finished
     assert step(shop((replace(unseen, generation=2, observed=2), NEW_PROXY)), started).progress.finished
 
 
 def test_what_was_deleted_meanwhile_is_done() -> None:
-    assert step(shop(), {("shop", Owner("Deployment", "gone")): 2}).progress.finished
+    assert step(shop(), {"shop/gone": 2}).progress.finished
 
 
 def test_a_new_pod_with_another_sidecar_than_wanted_ends_it_at_once() -> None:
     api = replace(deployment("api", "shop"), generation=2, observed=2, updated=0)
     new_pod = replace(pod(api, 1, OLD_PROXY), shape=PodShape({}, {STAMP: NOW}))
     mesh = replace(shop((api, OLD_PROXY)), pods=(new_pod,))
-    fatal = step(mesh, {("shop", Owner("Deployment", "api")): 2}).progress.fatal
+    fatal = step(mesh, {"shop/api": 2}).progress.fatal
     assert fatal is not None
-    assert "it has the sidecar of default, 1.29.6; expected was one of 1-30-3" in fatal.text()
+    assert "it has the sidecar of default, 1.29.6; expected was 1-30-3" in fatal.text()
 
 
 def test_an_old_pod_with_an_old_sidecar_does_not() -> None:
     api = replace(deployment("api", "shop"), generation=2, observed=2, updated=0)
     old: Pod = replace(pod(api, 1, OLD_PROXY), shape=PodShape({}, {STAMP: "2025-01-01T00:00:00Z"}))
     mesh = replace(shop((api, OLD_PROXY)), pods=(old,))
-    assert step(mesh, {("shop", Owner("Deployment", "api")): 2}).progress.fatal is None
+    assert step(mesh, {"shop/api": 2}).progress.fatal is None

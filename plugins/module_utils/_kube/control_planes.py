@@ -7,48 +7,51 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ansible_collections.meshops.istio.plugins.module_utils._kube import endpoints
 from ansible_collections.meshops.istio.plugins.module_utils._kube.cluster import Cluster, Json
 from ansible_collections.meshops.istio.plugins.module_utils._kube.follow import Follow, Kind
 from ansible_collections.meshops.istio.plugins.module_utils._kube.snapshot import control_plane
 from ansible_collections.meshops.istio.plugins.module_utils._kube.webhooks import PATH as WEBHOOKS
 from ansible_collections.meshops.istio.plugins.module_utils._kube.webhooks import parse as injector
-from ansible_collections.meshops.istio.plugins.module_utils._kube.workloads import KINDS, PODS, pod, workload
+from ansible_collections.meshops.istio.plugins.module_utils._kube.workloads import POD_HASH, pod, workload
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.injection import Injector
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.snapshot import ControlPlane
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.workloads import Owner, Pod, Workload
 
 
 @dataclass(frozen=True, slots=True)
-class Endpoints:
-    service: str
-    ready: int
+class Template:
+    """A ReplicaSet: one version of a Deployment's pods."""
+
+    deployment: str
+    number: int
+    """Counted up by the Deployment; the highest is the newest."""
+    pod_hash: str
 
 
 def follow(cluster: Cluster, istio_namespace: str) -> Follow:
-    slices = f"/apis/discovery.k8s.io/v1/namespaces/{istio_namespace}/endpointslices"
+    apps = f"/apis/apps/v1/namespaces/{istio_namespace}"
     return Follow(
         cluster,
         {
-            "control planes": Kind(_in(KINDS["Deployment"], "apps/v1", istio_namespace), _plane),
-            "pods": Kind(PODS.replace("/pods", f"/namespaces/{istio_namespace}/pods"), pod),
+            "control planes": Kind(f"{apps}/deployments", _plane),
+            "pods": Kind(f"/api/v1/namespaces/{istio_namespace}/pods", pod),
             "injectors": Kind(WEBHOOKS, injector),
-            "endpoints": Kind(slices, _endpoints),
+            "templates": Kind(f"{apps}/replicasets", _template),
+            "endpoints": Kind(endpoints.path(istio_namespace), endpoints.parse),
         },
     )
-
-
-def _in(path: str, group: str, namespace: str) -> str:
-    return path.replace(f"{group}/", f"{group}/namespaces/{namespace}/")
 
 
 def _plane(item: Json) -> ControlPlane | None:
     return control_plane(item, workload("Deployment")(item))
 
 
-def _endpoints(item: Json) -> Endpoints:
-    labels = item["metadata"].get("labels") or {}
-    ready = [e for e in item.get("endpoints") or [] if (e.get("conditions") or {}).get("ready")]
-    return Endpoints(labels.get("kubernetes.io/service-name", ""), len(ready))
+def _template(item: Json) -> Template:
+    metadata = item["metadata"]
+    owner = next((one["name"] for one in metadata.get("ownerReferences") or [] if one.get("controller")), "")
+    number = (metadata.get("annotations") or {}).get("deployment.kubernetes.io/revision", "0")
+    return Template(owner, int(number), (metadata.get("labels") or {}).get(POD_HASH, ""))
 
 
 def deployment_of(now: Follow, revision: str) -> Workload | None:
@@ -56,8 +59,15 @@ def deployment_of(now: Follow, revision: str) -> Workload | None:
 
 
 def pods_of(now: Follow, deployment: Workload | None) -> tuple[Pod, ...]:
-    owner = Owner("Deployment", deployment.name) if deployment else None
-    return tuple(one for one in now.objects("pods") if one.owner == owner and owner)
+    """The pods of the newest template: what an older one suffers from is over with it."""
+    if deployment is None:
+        return ()
+    templates = [one for one in now.objects("templates") if one.deployment == deployment.name]
+    newest = max(templates, key=lambda one: one.number, default=None)
+    if newest is None:
+        return ()
+    owner = Owner("Deployment", deployment.name)
+    return tuple(one for one in now.objects("pods") if one.owner == owner and one.shape.labels.get(POD_HASH) == newest.pod_hash)
 
 
 def injectors(now: Follow) -> tuple[Injector, ...]:

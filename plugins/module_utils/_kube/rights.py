@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from ansible_collections.meshops.istio.plugins.module_utils._kube.cluster import Cluster
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.errors import MeshError
 
 _PATH = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 _AT_A_TIME = 8
@@ -29,12 +30,19 @@ class Right:
         return f"{self.verb} {name}" + (f" in namespace {self.namespace}" if self.namespace else "")
 
 
-def missing(cluster: Cluster, istio_namespace: str, *, install: bool) -> tuple[Right, ...]:
-    """The rights that plan, record, move, restart and proof need, and with ``install`` helm too, and that this user lacks."""
+def check_rights(cluster: Cluster, istio_namespace: str, *, install: bool) -> None:
+    """Raises MeshError that names each missing right, of all that an upgrade needs after the plan; with ``install`` those of helm too."""
     rights = (*_upgrade(istio_namespace), *(_helm(istio_namespace) if install else ()))
     with ThreadPoolExecutor(_AT_A_TIME) as pool:
-        allowed = pool.map(lambda right: _allowed(cluster, right), rights)
-        return tuple(right for right, yes in zip(rights, allowed, strict=True) if not yes)
+        allowed = tuple(pool.map(lambda right: _allowed(cluster, right), rights))
+    missing = [right.text() for right, yes in zip(rights, allowed, strict=True) if not yes]
+    if missing:
+        raise MeshError(
+            "This user may not do all that the upgrade needs.",
+            where=", ".join(missing),
+            why="each of these was asked of the API server (SelfSubjectAccessReview), and it said no",
+            do="have these rights granted, or use another user",
+        )
 
 
 def _upgrade(istio_namespace: str) -> Iterator[Right]:
@@ -74,6 +82,7 @@ def _helm(istio_namespace: str) -> Iterator[Right]:
     yield Right("watch", "mutatingwebhookconfigurations", ADMISSION)
     for verb in ("list", "watch"):
         yield Right(verb, "endpointslices", "discovery.k8s.io", istio_namespace)
+        yield Right(verb, "replicasets", APPS, istio_namespace)
 
 
 def _allowed(cluster: Cluster, right: Right) -> bool:

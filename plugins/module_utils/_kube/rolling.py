@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 from ansible_collections.meshops.istio.plugins.module_utils._kube.cluster import ApiError, Cluster
@@ -12,16 +13,20 @@ from ansible_collections.meshops.istio.plugins.module_utils._kube.follow import 
 from ansible_collections.meshops.istio.plugins.module_utils._kube.workloads import KINDS, PODS, pod, workload
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.restart import STAMP
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.snapshot import Snapshot
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.workloads import Workload
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.workloads import Workload, unlisted
 
 
-def follow(cluster: Cluster) -> Follow:
-    return Follow(cluster, {"deployments": Kind(KINDS["Deployment"], workload("Deployment")), "pods": Kind(PODS, pod)})
+def follow(cluster: Cluster, kinds: Iterable[str]) -> Follow:
+    """Pods, and workloads of these kinds."""
+    return Follow(cluster, {**{kind: Kind(KINDS[kind], workload(kind)) for kind in kinds}, "pods": Kind(PODS, pod)})
 
 
-def live(now: Follow, snapshot: Snapshot) -> Snapshot:
-    """The snapshot with the Deployments and pods as they are now."""
-    return replace(snapshot, workloads=now.objects("deployments"), pods=now.objects("pods"))
+def live(now: Follow, snapshot: Snapshot, kinds: Collection[str]) -> Snapshot:
+    """The snapshot with its pods, and its workloads of the kinds that are followed, as they are now."""
+    pods = now.objects("pods")
+    followed = [one for kind in kinds for one in now.objects(kind)]
+    listed = [*followed, *(one for one in snapshot.workloads if one.kind in KINDS and one.kind not in kinds)]
+    return replace(snapshot, workloads=(*listed, *unlisted(pods, listed)), pods=pods)
 
 
 def restart(cluster: Cluster, deployment: Workload, stamp: str) -> int | None:
@@ -34,6 +39,7 @@ def restart(cluster: Cluster, deployment: Workload, stamp: str) -> int | None:
     try:
         return int(cluster.merge(path, patch)["metadata"]["generation"])
     except ApiError as problem:
-        if problem.status in (404, 409):
+        # 422: the API server takes another UID for a change of an immutable field
+        if problem.status in (404, 409) or (problem.status == 422 and "metadata.uid" in problem.why):
             return None
         raise

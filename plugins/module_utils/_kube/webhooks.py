@@ -9,17 +9,39 @@ That name and the label ``istio.io/rev`` are what istiod and istioctl themselves
 from __future__ import annotations
 
 import typing as t
+from collections.abc import Mapping
+from dataclasses import replace
 
 from ansible_collections.meshops.istio.plugins.module_utils._kube.cluster import Cluster, Json
+from ansible_collections.meshops.istio.plugins.module_utils._kube.endpoints import ready_in
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.injection import DEACTIVATED, ENTRY_SUFFIX, Entry, Injector
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision import DEFAULT, REVISION, TAG
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.selectors import Operator, Requirement, Selector
 
 PATH = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"
+VALIDATORS = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations"
+DEFAULT_VALIDATOR = "istiod-default-validator"
 
 
 def all_injectors(cluster: Cluster) -> tuple[Injector, ...]:
-    return tuple(injector for item in cluster.items(PATH) if (injector := parse(item)))
+    """With the readiness of what they call: one list more for each namespace with an istiod, mostly one."""
+    found = [injector for item in cluster.items(PATH) if (injector := parse(item))]
+    ready = {namespace: ready_in(cluster, namespace) for namespace in {i.namespace for i in found if i.service}}
+    return tuple(replace(injector, ready=_ready(injector, ready.get(injector.namespace))) for injector in found)
+
+
+def _ready(injector: Injector, endpoints: Mapping[str, int] | None) -> bool | None:
+    return None if injector.service is None or endpoints is None else endpoints.get(injector.service, 0) > 0
+
+
+def default_validator_of(cluster: Cluster, service: str) -> str | None:
+    """The cluster-wide validator that calls a Service, by name; without it, all writes of Istio objects would be refused."""
+    for item in cluster.items(VALIDATORS):
+        named = item["metadata"]["name"] == DEFAULT_VALIDATOR or TAG in (item["metadata"].get("labels") or {})
+        called = {((entry.get("clientConfig") or {}).get("service") or {}).get("name") for entry in item.get("webhooks") or []}
+        if named and service in called:
+            return str(item["metadata"]["name"])
+    return None
 
 
 def parse(item: Json) -> Injector | None:
@@ -35,6 +57,7 @@ def parse(item: Json) -> Injector | None:
         tag=labels.get(TAG),
         entries=tuple(_entry(entry) for entry in entries),
         service=service.get("name"),
+        namespace=service.get("namespace", ""),
         owner=(item["metadata"].get("annotations") or {}).get("meta.helm.sh/release-name"),
     )
 

@@ -24,6 +24,9 @@ KINDS = {
 """What is listed; other owners are found through their pods."""
 
 STATUS = "sidecar.istio.io/status"
+TEMPLATES = "inject.istio.io/templates"
+MANAGED_GATEWAY = "gateway.istio.io/managed"
+POD_HASH = "pod-template-hash"
 PROXY = "istio-proxy"
 PROXY_IMAGE = "sidecar.istio.io/proxyImage"
 _DISCOVERY = re.compile(r'"(?:discoveryAddress)"\s*:\s*"istiod(?:-([a-z0-9-]+))?\.')
@@ -54,7 +57,20 @@ def _workload(kind: str, item: Json) -> Workload:
         paused=bool(spec.get("paused")),
         failure=_failure(status),
         proxy_image_set=PROXY_IMAGE in ((template.get("metadata") or {}).get("annotations") or {}),
+        gateway=_gateway(metadata.get("labels") or {}, template),
     )
+
+
+def _gateway(labels: Mapping[str, str], template: Json) -> bool:
+    """One that Gateway API manages, one that injection makes (``image: auto``), or one that is rendered whole.
+
+    Source: Istio 1.30, deploymentcontroller.go, chart ``gateway``, charts/gateways. A template that ``kube-inject`` has written has
+    the proxy beside the application, and says so in its status annotation.
+    """
+    annotations = (template.get("metadata") or {}).get("annotations") or {}
+    containers = {one["name"] for one in template["spec"].get("containers") or []}
+    injected = "gateway" in {name.strip() for name in annotations.get(TEMPLATES, "").split(",")}
+    return MANAGED_GATEWAY in labels or injected or (containers == {PROXY} and STATUS not in annotations)
 
 
 def _failure(status: Json) -> str:
@@ -97,7 +113,7 @@ def _owner(metadata: Json) -> Owner:
     reference = next((o for o in metadata.get("ownerReferences") or [] if o.get("controller")), None)
     if reference is None:
         return Owner("Pod", metadata["name"])
-    template_hash = (metadata.get("labels") or {}).get("pod-template-hash")
+    template_hash = (metadata.get("labels") or {}).get(POD_HASH)
     if reference["kind"] == "ReplicaSet" and template_hash and reference["name"].endswith(f"-{template_hash}"):
         return Owner("Deployment", reference["name"].removesuffix(f"-{template_hash}"))
     return Owner(reference["kind"], reference["name"])

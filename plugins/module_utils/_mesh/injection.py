@@ -44,7 +44,13 @@ class Injector:
     tag: str | None
     entries: tuple[Entry, ...]
     service: str | None = None
+    """Whom it calls; None for a url."""
+    namespace: str = ""
+    """Of that Service."""
+    ready: bool | None = None
+    """Whether that Service has a ready endpoint; None where it is not known, or for a url."""
     owner: str | None = None
+    """The helm release that it belongs to."""
 
     @property
     def disabled(self) -> bool:
@@ -70,15 +76,13 @@ class Decision:
     asked: tuple[Injector, ...] = ()
     revision: str | None = None
     """Whose sidecar the pod gets; None is no sidecar."""
+    refused: str = ""
+    """Why the API server would refuse the pod at this moment, since it cannot call an injector; empty where it can."""
 
     @property
     def twice(self) -> bool:
+        """Two injectors are asked, and each may inject: istioctl calls that IST0139."""
         return len(self.asked) > 1
-
-    @property
-    def opted_out(self) -> bool:
-        """Asked, and answered no: the pod or the policy does not want a sidecar."""
-        return bool(self.asked) and self.revision is None
 
 
 def decide(
@@ -89,14 +93,21 @@ def decide(
     Configurations are called in the order of their names; where two inject, the last one's answer stays (recorded: both
     are asked, one revision is left on the pod).
     """
-    in_order = sorted(injectors, key=lambda injector: injector.name)
-    asked = tuple(i for i in in_order if any(_matches(entry, labels, pod.labels) for entry in i.entries))
+    asked = tuple(i for i in sorted(injectors, key=lambda injector: injector.name) if _matching(i, labels, pod.labels))
     injecting = [i.revision for i in asked if wants_sidecar(pod, namespace, versions.get(i.revision))]
-    return Decision(asked, injecting[-1] if injecting else None)
+    refused = next((why for injector in asked if (why := _cannot_be_called(injector, labels, pod.labels))), "")
+    return Decision(asked, injecting[-1] if injecting else None, refused)
 
 
-def _matches(entry: Entry, namespace: Mapping[str, str], pod: Mapping[str, str]) -> bool:
-    return entry.namespaces.matches(namespace) and entry.objects.matches(pod)
+def _matching(injector: Injector, namespace: Mapping[str, str], pod: Mapping[str, str]) -> list[Entry]:
+    return [entry for entry in injector.entries if entry.namespaces.matches(namespace) and entry.objects.matches(pod)]
+
+
+def _cannot_be_called(injector: Injector, namespace: Mapping[str, str], pod: Mapping[str, str]) -> str:
+    """``failurePolicy: Fail``, which every injector has, turns this into a refusal (recorded: failures.json)."""
+    if not all(entry.has_ca for entry in _matching(injector, namespace, pod)):
+        return f"MutatingWebhookConfiguration {injector.name} has no caBundle"
+    return f"Service {injector.service}, which {injector.name} calls, has no ready endpoint" if injector.ready is False else ""
 
 
 def wants_sidecar(pod: PodShape, namespace: str, version: str | None) -> bool:

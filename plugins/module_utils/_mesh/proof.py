@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.errors import MeshError
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.rollout import rolled_out
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.snapshot import Snapshot
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.workloads import Judged, Pod, Standing
 
 
@@ -19,9 +21,28 @@ class Fault:
     """Waiting does not help: the workload is rolled out, and its pods have another sidecar than wanted."""
 
 
+def check_resolved(snapshot: Snapshot, namespaces: Iterable[str], revision: str) -> None:
+    """Raises MeshError where new pods of a namespace do not get this revision: nothing in it could be proved then."""
+    other = {name: snapshot.gets(name).revision for name in namespaces if snapshot.gets(name).revision != revision}
+    if other:
+        raise MeshError(
+            f"Some namespaces do not resolve to {revision}.",
+            where="; ".join(f"namespace {name}, label {snapshot.namespace[name].asks.text()}" for name in other),
+            why="; ".join(f"new pods in {name} get {found or 'no sidecar'}" for name, found in other.items()),
+            do="move them first, or correct the revision",
+        )
+
+
 def in_the_mesh(workloads: Iterable[Judged]) -> tuple[Judged, ...]:
-    """Those that have something to prove: not what nobody injects, by its own wish or for want of pods."""
-    return tuple(judged for judged in workloads if judged.standing in (Standing.CURRENT, Standing.STALE, Standing.ORPHANED))
+    """Those that have something to prove: not what nobody injects by its own wish, nor what is scaled to zero."""
+    return tuple(judged for judged in workloads if judged.standing in _PROVABLE or _should_have_pods(judged))
+
+
+_PROVABLE = (Standing.CURRENT, Standing.STALE, Standing.ORPHANED)
+
+
+def _should_have_pods(judged: Judged) -> bool:
+    return judged.standing is Standing.EMPTY and judged.workload.replicas > 0 and judged.decision.revision is not None
 
 
 def faults(judged: Judged, revision: str | None, version: str | None) -> tuple[Fault, ...]:

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.errors import MeshError
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.namespaces import Namespace, move_to
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.namespaces import PRIOR, Asks, Namespace, move_to
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.snapshot import Snapshot
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.workloads import Standing
 
@@ -98,11 +98,13 @@ def begun(record: Record | None, wanted: Record, snapshot: Snapshot) -> Record:
                 do=f"finish it with mesh_revision={record.revision}, or roll it back first",
             )
         return wanted
-    finished = record.phase is Phase.DONE
-    if record.waves == wanted.waves or (finished and not pending(wanted.waves, wanted.revision, snapshot)):
+    left = pending(wanted.waves, wanted.revision, snapshot)
+    if record.phase is Phase.DONE and not left:
         return record
-    namespaces = {**record.namespaces, **wanted.namespaces}
-    return replace(record, waves=wanted.waves, namespaces=namespaces, phase=Phase.RUNNING, wave=0)
+    same = record.waves == wanted.waves
+    phase, wave = (record.phase, record.wave) if same and record.phase is Phase.RUNNING else (Phase.RUNNING, 0)
+    namespaces = {**record.namespaces, **wanted.namespaces}  # with the UIDs of today: one may have been made anew
+    return replace(record, version=wanted.version, waves=wanted.waves, namespaces=namespaces, phase=phase, wave=wave)
 
 
 def pending(waves: tuple[tuple[str, ...], ...], revision: str, snapshot: Snapshot) -> tuple[int, ...]:
@@ -127,21 +129,30 @@ def next_step(record: Record, snapshot: Snapshot) -> tuple[int, ...]:
 
 
 def to_roll_back(record: Record | None, namespaces: Mapping[str, Namespace]) -> tuple[str, ...]:
-    """What a rollback concerns: the namespaces of the record that are still the same ones, and all that have recorded labels."""
-    uids = record.namespaces if record and record.phase is not Phase.ROLLED_BACK else {}
-    same = {name for name, uid in uids.items() if name in namespaces and namespaces[name].uid == uid}
+    """What a rollback concerns: all that have recorded labels, and in one that was begun already what it has given back."""
+    given_back = record.namespaces if record and record.phase is Phase.ROLLING_BACK else {}
+    same = {name for name, uid in given_back.items() if name in namespaces and namespaces[name].uid == uid}
     return tuple(sorted(same | {name for name, namespace in namespaces.items() if namespace.prior}))
 
 
-def recreated(record: Record, namespaces: Mapping[str, Namespace]) -> tuple[str, ...]:
-    """What cannot be given back, each as a sentence: a namespace of the record that is gone, or is another one of that name."""
-    sentences = []
-    for name, uid in sorted(record.namespaces.items()):
-        found = namespaces.get(name)
-        if found is None:
-            sentences.append(f'Namespace "{name}" was deleted since the upgrade began; it is left out.')
-        elif found.uid != uid:
-            sentences.append(
-                f'Namespace "{name}" was made anew since the upgrade began; its labels are left as they are: {found.asks.text()}.'
-            )
-    return tuple(sentences)
+def rolling_back(record: Record, namespaces: Mapping[str, Namespace]) -> Record:
+    """The record of a rollback that begins, or goes on: it holds just what it concerns."""
+    concerned = to_roll_back(record, namespaces)
+    return replace(record, phase=Phase.ROLLING_BACK, namespaces={name: namespaces[name].uid for name in concerned})
+
+
+def lost(record: Record, namespaces: Mapping[str, Namespace]) -> tuple[str, ...]:
+    """What an upgrade was to move and cannot be given back, each as a sentence."""
+    return tuple(
+        sentence for name, uid in sorted(record.namespaces.items()) if (sentence := _lost(record, name, uid, namespaces.get(name)))
+    )
+
+
+def _lost(record: Record, name: str, uid: str, found: Namespace | None) -> str:
+    if found is None:
+        return f'Namespace "{name}" was deleted since the upgrade began; it is left out.'
+    if found.prior or found.asks != Asks(revision=record.revision):
+        return ""
+    if found.uid != uid:
+        return f'Namespace "{name}" was made anew since the upgrade began; its labels are left as they are: {found.asks.text()}.'
+    return f'Namespace "{name}" has lost its annotation {PRIOR}; its labels are left as they are: {found.asks.text()}.'

@@ -9,21 +9,38 @@ so nothing is restarted twice, and nothing that is already on its way is disturb
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.errors import MeshError
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.progress import Progress
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.rollout import rolled_out, rollout, together
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.rollout import rolling, rollout, together
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.snapshot import Snapshot
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.workloads import Judged, Owner, Standing
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.workloads import Judged, Standing
 
 RESTARTABLE = frozenset({"Deployment"})
 STAMP = "kubectl.kubernetes.io/restartedAt"
 """kubectl's own annotation of the pod template, which operators know and keep; each new pod carries it."""
 
-Started = Mapping[tuple[str, Owner], int]
-"""What this run has restarted, with the generation that its controller has to observe."""
+Started = Mapping[str, int]
+"""What this run has restarted, by UID, with the generation that its controller has to observe."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What is to be restarted, and how."""
+
+    namespaces: frozenset[str]
+    concurrency: int
+    stamp: str
+    leaving: str | None = None
+    """A revision that is taken back: what has its sidecar and would get none loses it again. Else such pods are never restarted."""
+
+    def wants(self, judged: Judged) -> bool:
+        """Stale and of a kind that we restart; a paused Deployment would not roll."""
+        if judged.workload.kind not in RESTARTABLE or judged.workload.paused:
+            return False
+        return judged.standing is Standing.STALE or (judged.standing is Standing.ORPHANED and set(judged.proxies) == {self.leaving})
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,35 +50,26 @@ class Step:
     progress: Progress
 
 
-def next_restarts(now: Snapshot, namespaces: Iterable[str], started: Started, stamp: str, concurrency: int) -> Step:
-    """What to restart next so that at most ``concurrency`` workloads roll at a time, and how far the whole is."""
-    names = set(namespaces)
-    here = [judged for judged in now.judged if judged.workload.namespace in names and judged.workload.kind in RESTARTABLE]
-    ours = {
-        judged.workload.owner: _rolling(judged, started[judged.workload.owner], stamp)
-        for judged in here
-        if judged.workload.owner in started
-    }
-    others = sorted((j for j in here if j.workload.owner not in started and to_restart(j)), key=lambda judged: judged.workload.path)
-    foreign = [rollout(judged.workload, judged.pods) for judged in others if not rolled_out(judged.workload)]
-    ready = [judged for judged in others if rolled_out(judged.workload)]
-    flying = [part for part in (*ours.values(), *foreign) if not part.finished]
+def next_restarts(now: Snapshot, task: Task, started: Started) -> Step:
+    """What to restart next so that at most so many workloads roll at a time, and how far the whole is."""
+    here = [judged for judged in now.within(task.namespaces) if judged.workload.kind in RESTARTABLE]
+    ours = [_ours(judged, started[judged.workload.uid], task.stamp) for judged in here if judged.workload.uid in started]
+    others = sorted((j for j in here if j.workload.uid not in started and task.wants(j)), key=lambda judged: judged.workload.path)
+    foreign = [rollout(judged.workload, judged.pods) for judged in others if rolling(judged.workload)]
+    ready = [judged for judged in others if not rolling(judged.workload)]
+    flying = [part for part in (*ours, *foreign) if not part.finished]
     whole = together(flying)
-    done = len(started) - sum(not part.finished for part in ours.values())  # one that was deleted meanwhile is done
+    done = len(started) - sum(not part.finished for part in ours)  # one that was deleted meanwhile is done
     progress = Progress(done, len(started) + len(others), whole.waiting, whole.fatal, whole.failing)
-    return Step(tuple(ready[: max(concurrency - len(flying), 0)]), progress)
+    return Step(tuple(ready[: max(task.concurrency - len(flying), 0)]), progress)
 
 
-def to_restart(judged: Judged) -> bool:
-    """Stale and of a kind that we restart; a paused Deployment would not roll."""
-    return judged.standing is Standing.STALE and judged.workload.kind in RESTARTABLE and not judged.workload.paused
-
-
-def _rolling(judged: Judged, generation: int, stamp: str) -> Progress:
+def _ours(judged: Judged, generation: int, stamp: str) -> Progress:
     workload = replace(judged.workload, generation=max(judged.workload.generation, generation))
-    wrong = next((pod for pod in judged.pods if pod.shape.annotations.get(STAMP) == stamp and not judged.as_wanted(pod)), None)
+    new = [pod for pod in judged.pods if pod.shape.annotations.get(STAMP) == stamp]
+    wrong = next((pod for pod in new if not judged.as_wanted(pod)), None)
     if wrong is None:
-        return rollout(workload, judged.pods)
+        return rollout(workload, new)
     has = f"the sidecar of {wrong.proxy.revision or 'an unknown revision'}, {wrong.proxy.version}" if wrong.proxy else "no sidecar"
     return Progress(
         0,
@@ -69,7 +77,7 @@ def _rolling(judged: Judged, generation: int, stamp: str) -> Progress:
         fatal=MeshError(
             f"{workload.short} in {workload.namespace} was restarted, and its new pods are not as they should be.",
             where=f"pod {wrong.name} in namespace {wrong.namespace}",
-            why=f"it has {has}; expected was one of {judged.decision.revision}",
+            why=f"it has {has}; expected was {judged.decision.revision or 'none'}",
             do="look at the events of the pod and at the injectors; no further workload is restarted",
         ),
     )

@@ -28,14 +28,21 @@ def rolled_out(workload: Workload) -> bool:
     return seen and workload.updated >= workload.replicas and workload.total <= workload.updated and workload.available >= workload.updated
 
 
+def rolling(workload: Workload) -> bool:
+    """Pods of an older template are being replaced, or its newest template has not been seen: not the same as unhealthy."""
+    return workload.observed < workload.generation or workload.updated < workload.replicas or workload.total > workload.updated
+
+
 def rollout(workload: Workload, pods: Iterable[Pod]) -> Progress:
-    """How far one workload's rollout is."""
+    """How far one workload's rollout is; ``pods`` are those of its newest template, as far as they can be told."""
     if rolled_out(workload):
         return Progress(1, 1)
     there = [pod for pod in pods if not pod.deleting and not pod.finished]
     at = f"{workload.short} in {workload.namespace}"
     left = workload.total - workload.updated
     line = f"{at}: {min(workload.updated, workload.available)} of {workload.replicas} pods" + (f", {left} old" if left > 0 else "")
+    if workload.observed < workload.generation:  # what its status says is about an older template
+        return Progress(0, 1, (line,))
     stuck = next((pod for pod in there if pod.waiting), None)
     reason = workload.failure or (f"pod {stuck.name}: {stuck.waiting}" if stuck else "")
     if not reason:

@@ -28,6 +28,13 @@ def _problem(move: Move, injectors: tuple[Injector, ...]) -> MeshError | None:
     if then == Asks() or then.injection not in (None, "enabled"):
         return None
     decision = decide(PodShape(), name, move.namespace.asking(then).labels, injectors, {})
+    if decision.refused:
+        return MeshError(
+            f"New pods in namespace {name} would be refused.",
+            where=f"label {then.text()}",
+            why=decision.refused,
+            do="bring that control plane back first: look at its Deployment and its pods",
+        )
     if decision.revision is None:
         there = ", ".join(dict.fromkeys(f"tag {i.tag}" if i.tag else i.revision for i in injectors if not i.disabled))
         return MeshError(
@@ -35,13 +42,5 @@ def _problem(move: Move, injectors: tuple[Injector, ...]) -> MeshError | None:
             where=f"namespace {name}; injectors here: {there or 'none'}",
             why="its new pods would get no sidecar",
             do="install or restore that control plane first, or correct the revision",
-        )
-    without = next((i.name for i in decision.asked for entry in i.entries if not entry.has_ca and not entry.disabled), None)
-    if without:
-        return MeshError(
-            f"New pods in namespace {name} would be refused.",
-            where=f"MutatingWebhookConfiguration {without}",
-            why="it has no caBundle, so that the API server cannot call it",
-            do="wait until its istiod is ready, or look why it does not fill it in",
         )
     return None

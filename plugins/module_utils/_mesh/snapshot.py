@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.errors import MeshError
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.injection import INJECT, Decision, Entry, Injector, PodShape, decide
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.namespaces import INJECTION, Asks, Namespace
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision import REVISION
@@ -77,8 +78,15 @@ class Snapshot:
 
     def within(self, namespaces: Iterable[str]) -> tuple[Judged, ...]:
         """The workloads of these namespaces."""
-        names = set(namespaces)
-        return tuple(judged for judged in self.judged if judged.workload.namespace in names)
+        names = set(namespaces) & self.namespace.keys()
+        return tuple(self._judge(workload) for workload in self.workloads if workload.namespace in names)
+
+    def check_known(self, namespaces: Iterable[str]) -> None:
+        """Raises MeshError for names that no namespace has."""
+        unknown = sorted(set(namespaces) - self.namespace.keys())
+        if unknown:
+            do = "correct the names, or create the namespaces first"
+            raise MeshError("Some namespaces do not exist.", where=", ".join(unknown), do=do)
 
     def standing(self, standing: Standing, namespaces: Iterable[str]) -> tuple[Judged, ...]:
         return tuple(judged for judged in self.within(namespaces) if judged.standing is standing)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.injection import Decision
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.namespaces import INJECTION, Asks, Namespace
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.plan import Plan
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.record import Record
@@ -64,22 +65,28 @@ def _row(snapshot: Snapshot, namespace: Namespace, here: Sequence[Judged]) -> Ro
     """None for a namespace that has nothing to do with the mesh."""
     if namespace.asks == Asks() and not any(judged.proxies or judged.decision.revision for judged in here):
         return None
-    gets = snapshot.gets(namespace.name).revision
+    gets = snapshot.gets(namespace.name)
     standings = Counter(judged.standing for judged in here)
     on_it, stale = str(standings[Standing.CURRENT]), str(standings[Standing.STALE])
-    return (namespace.name, namespace.asks.text(), gets or "nothing", str(len(here)), on_it, stale, _note(namespace, here, gets))
+    return (namespace.name, namespace.asks.text(), gets.revision or "nothing", str(len(here)), on_it, stale, _note(here, gets))
 
 
-def _note(namespace: Namespace, here: Sequence[Judged], gets: str | None) -> str:
+def _note(here: Sequence[Judged], gets: Decision) -> str:
+    """The worst first: one line is read at 3 a.m."""
+    if gets.refused:
+        return f"new pods are refused: {gets.refused}"
     orphaned = sum(judged.standing is Standing.ORPHANED for judged in here)
     if orphaned:
-        why = "no injector has that name, " if namespace.asks.injection is None and namespace.asks.revision else ""
+        why = "" if gets.asked else "no injector has that name, "
         return f"{orphaned} orphaned: {why}new pods get no sidecar"
+    if gets.twice:
+        return f"two injectors: {', '.join(injector.name for injector in gets.asked)}"
+    gateways = sum(judged.standing is Standing.GATEWAY for judged in here)
     for judged in here:
-        there = judged.proxies.get(gets or "", 0)
+        there = judged.proxies.get(gets.revision or "", 0)
         if judged.standing is Standing.STALE and 0 < there < len(judged.pods):
             return f"{judged.workload.short}: rolling, {there} of {len(judged.pods)} pods"
-    return ""
+    return f"{count(gateways, 'gateway')}, left alone" if gateways else ""
 
 
 def plan_report(plan: Plan) -> list[str]:

@@ -76,6 +76,8 @@ class Workload:
     """What the controller says stands in its way (ProgressDeadlineExceeded, ReplicaFailure: a refusal or a quota)."""
     proxy_image_set: bool = False
     """The template sets the proxy's image, so that its version tells nothing about the control plane."""
+    gateway: bool = False
+    """It is a proxy itself, not something that has one: a gateway or a waypoint."""
 
     @property
     def short(self) -> str:
@@ -118,6 +120,8 @@ class Standing(StrEnum):
     """No proxy, and none would come: opted out, or not in the mesh."""
     EMPTY = "empty"
     """No running pods: nothing to compare."""
+    GATEWAY = "gateway"
+    """A gateway or waypoint: it changes its revision in its own way, and is left alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +142,8 @@ class Judged:
     @property
     def standing(self) -> Standing:
         """Stale: a new pod would get another revision or version than a running one has. Orphaned: it has a proxy and would get none."""
+        if self.workload.gateway:
+            return Standing.GATEWAY
         if not self.pods:
             return Standing.EMPTY
         if self.decision.revision is None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from ansible_collections.meshops.istio.plugins.module_utils._kube import control_planes, helm_record
 from ansible_collections.meshops.istio.plugins.module_utils._kube.snapshot import take
+from ansible_collections.meshops.istio.plugins.module_utils._kube.webhooks import default_validator_of
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.progress import Progress
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.referrers import check_unused
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision import check_revision
@@ -123,7 +124,7 @@ def _absent(options: Options, context: Context, helm: Helm) -> Result:
     facts = {"revision": options.revision}
     if found is None:
         return Result(msg=f"control plane {options.revision} is not there", facts=facts)
-    check_unused(take(context.cluster), options.revision)
+    check_unused(take(context.cluster), options.revision, default_validator_of(context.cluster, options.release))
     if not context.check_mode:
         helm.uninstall(options.release)
     return Result(

@@ -14,7 +14,7 @@ from ansible_collections.meshops.istio.plugins.module_utils._kube.namespaces imp
 from ansible_collections.meshops.istio.plugins.module_utils._kube.webhooks import all_injectors
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.errors import MeshError
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.namespaces import Asks, Move, Namespace, move_to, restore
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.record import recreated
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.record import lost
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision import check_revision
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.served import check_served
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.words import count
@@ -71,15 +71,19 @@ def _move(options: Options, context: Context, known: Mapping[str, Namespace]) ->
 def _restore(options: Options, context: Context, known: Mapping[str, Namespace]) -> Result:
     names = options.namespaces if options.namespaces is not None else sorted(n.name for n in known.values() if n.prior)
     record = records.load(context.cluster, options.istio_namespace)
-    lost = recreated(record, known) if record else ()
+    warnings = lost(record, known) if record else ()
     wanted = [restore(known[name]) for name in names if name in known]
     check_served(wanted, all_injectors(context.cluster))
     moves = _write(context, wanted, restore)
-    return _result(moves, wanted, f"{_moved(moves, context)} back to the former labels", lost)
+    return _result(moves, wanted, f"{_moved(moves, context)} back to the former labels", warnings)
 
 
 def _write(context: Context, wanted: Iterable[Move], decide: Callable[[Namespace], Move]) -> list[Move]:
-    return [relabel(context.cluster, move.namespace, decide) for move in wanted if move.needed]
+    """What was moved, each as it was found and as it is now: a patch whose answer was lost was done all the same."""
+    for move in wanted:
+        if move.needed:
+            relabel(context.cluster, move.namespace, decide)
+    return [move for move in wanted if move.needed]
 
 
 def _moved(moves: Sequence[Move], context: Context) -> str:

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 from ansible_collections.meshops.istio.plugins.module_utils._kube.rolling import follow, live
 from ansible_collections.meshops.istio.plugins.module_utils._kube.snapshot import take
+from ansible_collections.meshops.istio.plugins.module_utils._kube.workloads import KINDS
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.errors import MeshError
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.progress import Progress
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.proof import Fault, faults, in_the_mesh
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.proof import Fault, check_resolved, faults, in_the_mesh
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.snapshot import Snapshot
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.words import count
 from ansible_collections.meshops.istio.plugins.module_utils._verbs.verb import WAIT, Context, Result, Verb
@@ -41,12 +42,14 @@ class Options:
 
 def run(options: Options, context: Context) -> Result:
     snapshot = take(context.cluster)
+    snapshot.check_known(options.namespaces)
+    if options.revision:
+        check_resolved(snapshot, options.namespaces, options.revision)
     first = _progress(snapshot, options)
     if first.failing:
         raise first.failing
     if not first.finished:
-        with follow(context.cluster) as now:
-            wait_until("proof", now, lambda: _progress(live(now, snapshot), options), context, options.patience)
+        snapshot = _wait(snapshot, options, context)
     proved = in_the_mesh(snapshot.within(options.namespaces))
     msg = f"{count(len(proved), 'workload')} in {count(len(options.namespaces), 'namespace')} proved"
     context.say(msg)
@@ -54,6 +57,20 @@ def run(options: Options, context: Context) -> Result:
         msg=msg,
         facts={"workloads": [judged.workload.path for judged in proved]},
     )
+
+
+def _wait(snapshot: Snapshot, options: Options, context: Context) -> Snapshot:
+    """What the cluster shows when all is proved."""
+    last = snapshot
+    with follow(context.cluster, KINDS) as now:
+
+        def step() -> Progress:
+            nonlocal last
+            last = live(now, snapshot, KINDS)
+            return _progress(last, options)
+
+        wait_until("proof", now, step, context, options.patience)
+    return last
 
 
 def _progress(snapshot: Snapshot, options: Options) -> Progress:
@@ -71,7 +88,7 @@ def _problem(lasting: list[Fault]) -> MeshError:
         "Some proxies are not as they should be.",
         where="; ".join(fault.text for fault in lasting[:10]) + more,
         why="their workloads are rolled out, so waiting does not change it",
-        do="look at the events of these pods and at the injectors; workload_restart restarts what is stale",
+        do="look at the events of these pods and at the injectors; what is stale gets its new sidecar by a restart",
     )
 
 

@@ -9,12 +9,14 @@ import typing as t
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from ansible_collections.meshops.istio.plugins.module_utils._kube.rights import missing
+from ansible_collections.meshops.istio.plugins.module_utils._kube.rights import check_rights
 from ansible_collections.meshops.istio.plugins.module_utils._kube.snapshot import take
+from ansible_collections.meshops.istio.plugins.module_utils._kube.webhooks import parse as injector
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.errors import Blocked, MeshError
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.plan import Plan, Target, make_plan
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.plan import Plan, make_plan
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision import check_revision
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.status import plan_report
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.waves import Target
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.words import count
 from ansible_collections.meshops.istio.plugins.module_utils._render.control_plane import check_rendering
 from ansible_collections.meshops.istio.plugins.module_utils._render.helm import Chart, offline
@@ -69,16 +71,8 @@ def run(options: Options, context: Context) -> Result:
     target = options.target
     if options.chart:
         check_chart(options.chart)
-        rendered = offline(release_of(target.revision), target.istio_namespace, options.chart)
-        target = replace(target, version=check_rendering(rendered, target.revision, target.version))
-    rights = missing(context.cluster, target.istio_namespace, install=options.chart is not None)
-    if rights:
-        raise MeshError(
-            "This user may not do all that the upgrade needs.",
-            where=", ".join(right.text() for right in rights),
-            why="each of these was asked of the API server (SelfSubjectAccessReview), and it said no",
-            do="have these rights granted, or use another user",
-        )
+        target = _rendered(target, options.chart)
+    check_rights(context.cluster, target.istio_namespace, install=options.chart is not None)
     snapshot = take(context.cluster)
     plan = make_plan(snapshot, target)
     if plan.blockers:
@@ -92,6 +86,14 @@ def run(options: Options, context: Context) -> Result:
         warnings=plan.warnings,
         predicted=True,
     )
+
+
+def _rendered(target: Target, chart: Chart) -> Target:
+    """With what the chart would bring: its version and its injectors."""
+    release = release_of(target.revision)
+    objects = offline(release, target.istio_namespace, chart)
+    brings = tuple(found for item in objects if item["kind"] == "MutatingWebhookConfiguration" and (found := injector(item)))
+    return replace(target, version=check_rendering(objects, target.revision, target.version), brings=brings, release=release)
 
 
 def _facts(plan: Plan) -> dict[str, object]:

@@ -83,6 +83,7 @@ def run(options: Options, context: Context) -> Result:
         msg=wanted.text() if wanted else "no upgrade on record",
         differences=(Difference(f"configmap/{NAME}", found and _facts(found), wanted and _facts(wanted)),) if changed else (),
         facts={
+            "cluster_uid": context.cluster.uid(),
             "record": _facts(wanted) if wanted else None,
             "pending": [_wave(wanted, index) for index in next_step(wanted, snapshot)] if wanted else [],
             "moved": list(to_roll_back(wanted, snapshot.namespace)),

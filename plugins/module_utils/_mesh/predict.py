@@ -1,0 +1,41 @@
+# SPDX-FileCopyrightText: 2026 The meshops.istio authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The cluster as it would be with other labels, and as it was: where check mode, plan and rollback look. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.namespaces import (
+    Asks,
+    restore,
+)
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.snapshot import Snapshot
+
+
+def predict(snapshot: Snapshot, revision: str, version: str | None, names: Iterable[str]) -> Snapshot:
+    """The cluster as it will be when the control plane stands and these namespaces ask for it, before any restart."""
+    moving = set(names)
+    then = Asks(revision=revision)
+    return snapshot.with_revision(revision, version).asking(lambda n: then if n.name in moving else None)
+
+
+def predict_restored(snapshot: Snapshot, names: Iterable[str]) -> Snapshot:
+    """The cluster as it will be when these namespaces have their recorded labels again."""
+    moving = set(names)
+    return snapshot.asking(lambda n: restore(n).then if n.name in moving else None)
+
+
+def as_recorded(snapshot: Snapshot) -> Snapshot:
+    """The cluster by prior labels wherever they are recorded: where a rollback would lead."""
+    return snapshot.asking(lambda namespace: namespace.prior)
+
+
+def as_before(snapshot: Snapshot, revision: str) -> Snapshot:
+    """The cluster as it was before this upgrade began, so that a rerun after a kill still sees what is half moved.
+
+    What an earlier upgrade has moved asks for another revision, and counts as it is: its recorded labels are the way back, not the start.
+    """
+    moved = Asks(revision=revision)
+    return snapshot.asking(lambda namespace: namespace.prior if namespace.asks == moved else None)
