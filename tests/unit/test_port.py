@@ -24,6 +24,8 @@ from ansible_collections.meshops.istio.plugins.module_utils._kube.follow import 
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.errors import MeshError
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.record import Phase, Record
 from ansible_collections.meshops.istio.plugins.module_utils._runtime.options import AUTH
+from ansible_collections.meshops.istio.plugins.module_utils._runtime.run import perform
+from ansible_collections.meshops.istio.plugins.module_utils._verbs.verb import Context, Result, Verb
 
 Answer = tuple[int, dict[str, str], t.Any]
 RESET: Answer = (0, {}, None)
@@ -416,3 +418,53 @@ def test_a_record_whose_answer_was_lost_is_written_all_the_same(serve: Serve) ->
     there = cluster(server)
     records.save(there, "istio-system", RECORD.advanced(0), over=records.stored(there, "istio-system"))
     assert len(server.asked) == 4
+
+
+# What is told when a verb runs
+
+
+def _performed(problem: Callable[[], object], **options: object) -> dict[str, t.Any]:
+    """The result of a verb that does this in its run."""
+
+    def run(_options: object, _context: Context) -> Result:
+        problem()
+        return Result("done")
+
+    verb = Verb[None]("test", {}, lambda _params: None, run)
+    params = {**dict.fromkeys(AUTH), "host": "http://127.0.0.1:1", **options}
+    return perform(verb, params, check_mode=False, say=lambda _line: None)
+
+
+PASSWORD = "p\u00e4ss'word\\n"
+SECRETS: dict[str, tuple[dict[str, object], str]] = {
+    "a token as a file holds it": ({"api_key": "very-secret\n"}, "very-secret"),
+    "a password with letters that are quoted": ({"username": "ops", "password": PASSWORD}, repr(PASSWORD)[1:-1]),
+    "a token of an auth provider": (
+        {"kubeconfig": {"users": [{"user": {"auth-provider": {"config": {"id-token": "very-secret"}}}}]}, "api_key": "x" * 9},
+        "very-secret",
+    ),
+    "what an exec plugin is given": (
+        {"kubeconfig": {"users": [{"user": {"exec": {"env": [{"name": "A", "value": "very-secret"}]}}}]}, "api_key": "x" * 9},
+        "very-secret",
+    ),
+}
+
+
+@pytest.mark.parametrize(("options", "secret"), SECRETS.values(), ids=SECRETS)
+def test_what_nobody_thought_of_is_a_result_without_secrets(options: dict[str, object], secret: str) -> None:
+    def problem() -> None:
+        raise ValueError(f"Invalid header value b'Bearer {secret}'")
+
+    result = _performed(problem, **options)
+    assert (result["failed"], result["changed"], result["error"]["kind"]) == (True, False, "unexpected")
+    assert "ValueError: Invalid header value" in result["msg"]
+    assert "Traceback" in result["exception"]
+    assert secret not in json.dumps(result, ensure_ascii=False)
+
+
+def test_a_clear_error_stays_as_it_is() -> None:
+    def problem() -> None:
+        raise MeshError("The namespace is gone.", do="create it")
+
+    result = _performed(problem)
+    assert (result["msg"], "exception" in result) == ("The namespace is gone.\n  do:    create it", False)
