@@ -6,6 +6,10 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import tempfile
 import threading
 import time
 import typing as t
@@ -18,6 +22,7 @@ import pytest
 
 from ansible_collections.meshops.istio.plugins.module_utils._kube import cluster as port
 from ansible_collections.meshops.istio.plugins.module_utils._kube import follow as following
+from ansible_collections.meshops.istio.plugins.module_utils._kube import kubeconfig as login
 from ansible_collections.meshops.istio.plugins.module_utils._kube import record as records
 from ansible_collections.meshops.istio.plugins.module_utils._kube.cluster import ApiError, Cluster
 from ansible_collections.meshops.istio.plugins.module_utils._kube.follow import Follow, Kind
@@ -357,14 +362,35 @@ def test_another_cluster_than_the_pinned_one_is_refused(serve: Serve) -> None:
     assert "kube-system is this, cluster_uid says that" in refused.value.text()
 
 
-def test_other_programs_get_the_same_login_for_as_long_as_they_need_it(serve: Serve) -> None:
+@pytest.mark.parametrize("in_memory", [True, False], ids=["in memory", "on disk"])
+def test_other_programs_get_the_same_login_for_as_long_as_they_need_it(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, in_memory: bool
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(login, "_memory_files", lambda: in_memory)
     there = cluster(serve(), api_key="secret", impersonate_user="ops", impersonate_groups=["a"], ca_cert="/ca.pem")
     with there.kubeconfig() as path:
-        written = json.loads(Path(path).read_text())
+        written = json.loads(subprocess.run(["cat", path], check=True, capture_output=True).stdout)
         assert Path(path).stat().st_mode & 0o777 == 0o600
+        assert bool(list(tmp_path.iterdir())) is not in_memory
     assert written["users"][0]["user"] == {"token": "secret", "as": "ops", "as-groups": ["a"]}
     assert written["clusters"][0]["cluster"] == {"server": there.host, "certificate-authority": "/ca.pem"}
     assert not Path(path).exists()
+
+
+def test_a_login_on_disk_is_removed_at_sigterm_and_swept_a_day_later(serve: Serve, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(login, "_memory_files", lambda: False)
+    there = cluster(serve(), api_key="secret")
+    for name, age in (("meshops-old.kubeconfig", 90000), ("meshops-new.kubeconfig", 60), ("other.kubeconfig", 90000)):
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (time.time() - age,) * 2)
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(SystemExit), there.kubeconfig() as path:
+        assert Path(path).exists()
+        signal.raise_signal(signal.SIGTERM)
+    assert {found.name for found in tmp_path.iterdir()} == {"meshops-new.kubeconfig", "other.kubeconfig"}
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 WRONG: dict[str, tuple[dict[str, t.Any], str]] = {

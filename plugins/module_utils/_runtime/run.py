@@ -83,7 +83,7 @@ def _unexpected(problem: Exception) -> Unexpected:
     return Unexpected(
         "Something happened that meshops.istio does not know how to tell.",
         why=f"{type(problem).__name__}: {problem}",
-        do="start the same command again; if it stays, run it with -vvv and report the traceback",
+        do="start the same command again; if it stays, report it with what ANSIBLE_DISPLAY_TRACEBACK=error shows",
     )
 
 
