@@ -15,7 +15,7 @@ from ansible_collections.meshops.istio.plugins.module_utils._mesh.namespaces imp
 )
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.predict import as_before, predict
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.snapshot import Snapshot
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.waves import Target, old_revision, waves_of
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.waves import Target, default_waves, named_waves, old_revision
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.workloads import Judged, Standing
 
 
@@ -32,8 +32,9 @@ class Plan:
 def make_plan(snapshot: Snapshot, target: Target) -> Plan:
     """Everything that the upgrade will do, computed from one snapshot; nothing of it has been done."""
     before = as_before(snapshot, target.revision)
-    old, problem = old_revision(before, target)
-    waves, wave_blockers = waves_of(before, target, old)
+    named, wave_blockers = named_waves(before, target)
+    old, problem = old_revision(before, target, [name for wave in named for name in wave])
+    waves = named if target.waves else default_waves(before, target, old)
     names = [name for wave in waves for name in wave if name in snapshot.namespace]
     moves = tuple(move for name in names if (move := move_to(snapshot.namespace[name], target.revision)).needed)
     after = predict(snapshot, target.revision, target.version, names)

@@ -93,7 +93,7 @@ class Snapshot:
 
     def injected_by(self, revision: str) -> tuple[str, ...]:
         """Namespaces whose plain pods get this revision now, by whatever name they ask for it."""
-        return tuple(n.name for n in self.namespaces if self.gets(n.name).revision == revision)
+        return tuple(n.name for n in self.namespaces if not n.deleting and self.gets(n.name).revision == revision)
 
     def asking(self, asks: Callable[[Namespace], Asks | None]) -> Snapshot:
         """The same cluster with other labels on some namespaces: the start of every prediction."""

@@ -40,8 +40,11 @@ class Target:
     """The helm release that it is installed as."""
 
 
-def old_revision(before: Snapshot, target: Target) -> tuple[str | None, MeshError | None]:
-    """The revision that is left: the one that the user names, or the only one besides the target that injects."""
+def old_revision(before: Snapshot, target: Target, named: Sequence[str]) -> tuple[str | None, MeshError | None]:
+    """The revision that is left: the one that the user names, or the only one besides the target that injects.
+
+    Where the waves name namespaces, only what these get counts.
+    """
     found = sorted({i.revision for i in before.injectors if not i.disabled} - {target.revision})
     if target.come_from:
         if target.come_from in found:
@@ -50,7 +53,8 @@ def old_revision(before: Snapshot, target: Target) -> tuple[str | None, MeshErro
         return None, MeshError(
             f'There is no control plane "{target.come_from}" to come from.', where=f"there are: {there}", do="correct mesh_from"
         )
-    serving = sorted({r for r in found if before.injected_by(r)}) or found
+    known = [name for name in named if name in before.namespace]
+    serving = sorted({r for r in found if (set(before.injected_by(r)) & set(known) if known else before.injected_by(r))}) or found
     if len(serving) == 1:
         return serving[0], None
     if not serving and any(i.revision == target.revision for i in before.injectors):
@@ -64,10 +68,8 @@ def old_revision(before: Snapshot, target: Target) -> tuple[str | None, MeshErro
     return None, MeshError("Several revisions could be the old one.", where=", ".join(serving), do=f"name it: mesh_from={serving[0]}")
 
 
-def waves_of(before: Snapshot, target: Target, old: str | None) -> tuple[tuple[tuple[str, ...], ...], list[MeshError]]:
-    if not target.waves:
-        wave = _default_wave(before, target, old)
-        return ((wave,) if wave else ()), []
+def named_waves(before: Snapshot, target: Target) -> tuple[tuple[tuple[str, ...], ...], list[MeshError]]:
+    """The waves as the user names them, by names or selectors, and what is wrong with them."""
     blockers: list[MeshError] = []
     waves = tuple(_wave(before, wave, number, target, blockers) for number, wave in enumerate(target.waves, start=1))
     names = [name for wave in waves for name in wave]
@@ -77,11 +79,10 @@ def waves_of(before: Snapshot, target: Target, old: str | None) -> tuple[tuple[t
     return waves, blockers
 
 
-def _default_wave(before: Snapshot, target: Target, old: str | None) -> tuple[str, ...]:
-    """All that the old control plane injects by its own name; followers of a tag are moved only when they are named."""
-    if old is None:
-        return ()
-    return tuple(sorted(n.name for n in before.namespaces if _belongs(before, n, old) and _allowed(n, target)))
+def default_waves(before: Snapshot, target: Target, old: str | None) -> tuple[tuple[str, ...], ...]:
+    """One wave with all that the old control plane injects by its own name; followers of a tag are moved only when they are named."""
+    wave = tuple(sorted(n.name for n in before.namespaces if old and _belongs(before, n, old) and _allowed(n, target)))
+    return (wave,) if wave else ()
 
 
 def _belongs(before: Snapshot, namespace: Namespace, old: str) -> bool:
