@@ -17,11 +17,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from ansible_collections.meshops.istio.plugins.module_utils._kube import cluster as port
 from ansible_collections.meshops.istio.plugins.module_utils._kube import follow as following
+from ansible_collections.meshops.istio.plugins.module_utils._kube import helm_record
 from ansible_collections.meshops.istio.plugins.module_utils._kube import kubeconfig as login
 from ansible_collections.meshops.istio.plugins.module_utils._kube import record as records
 from ansible_collections.meshops.istio.plugins.module_utils._kube.cluster import ApiError, Cluster
@@ -181,7 +183,8 @@ def test_what_is_followed_is_right_through_events_a_lost_watch_and_a_new_list(se
 
 def test_a_watch_that_never_lasts_is_no_hot_loop(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(following, "_PAUSE", 0.2)
-    for ending in (_events(("ERROR", "too old")), (410, {}, {"message": "too old"}), (200, {}, "")):
+    endings: list[Answer] = [_events(("ERROR", "too old")), (410, {}, {"message": "too old"}), (200, {}, "")]
+    for ending in endings:
         server = serve(*[_listed("a"), ending] * 100)
         with Follow(cluster(server), {"pods": NAMED}) as now:
             over = time.monotonic() + 0.7
@@ -224,12 +227,12 @@ def test_it_is_told_since_when_the_api_server_is_lost(serve: Serve, monkeypatch:
     monkeypatch.setattr(following, "_PAUSE", 0.2)
     server = serve(_listed("a"), *[RESET] * 8, _listed("a", "b"), HANG)
     with Follow(cluster(server), {"pods": NAMED}) as now:
-        lost = set()
+        lost: set[str] = set()
         while _names(now) != {"a", "b"}:
             now.wait(0.05)
-            lost.add(now.lost)
+            lost |= {now.lost} if now.lost else set()
         assert now.lost is None
-    (told,) = lost - {None}
+    (told,) = lost
     assert told.startswith("the API server cannot be reached since ")
 
 
@@ -273,8 +276,8 @@ def test_a_list_that_is_none_is_told(serve: Serve) -> None:
 
 
 def test_a_list_whose_continue_runs_out_is_read_again(serve: Serve) -> None:
-    more = (200, {}, {**PAGE, "metadata": {"resourceVersion": "7", "continue": "old"}})
-    gone = (410, {}, {"kind": "Status", "reason": "Expired", "message": "the provided continue parameter is too old"})
+    more: Answer = (200, {}, {**PAGE, "metadata": {"resourceVersion": "7", "continue": "old"}})
+    gone: Answer = (410, {}, {"kind": "Status", "reason": "Expired", "message": "the provided continue parameter is too old"})
     assert len(list(cluster(serve(more, gone, more, (200, {}, PAGE))).items("/api/v1/pods"))) == 2
     with pytest.raises(ApiError, match="refused the request"):
         cluster(serve(more, gone, more, gone, more, gone)).items("/api/v1/pods")
@@ -295,7 +298,7 @@ def test_a_token_may_end_in_a_line_break_as_files_do(serve: Serve) -> None:
     assert next(values for name, values in server.headers[0].items() if name.lower() == "authorization") == ["Bearer secret"]
 
 
-UNSENDABLE: dict[str, tuple[dict[str, object], str]] = {
+UNSENDABLE: dict[str, tuple[dict[str, t.Any], str]] = {
     "a token": ({"api_key": "very\nsecret"}, "api_key"),
     "a token with a letter of another alphabet": ({"api_key": "very-secr\u0435t"}, "api_key"),
     "a user to impersonate": ({"api_key": "x", "impersonate_user": "ops\r\nsecret"}, "impersonate_user"),
@@ -303,7 +306,7 @@ UNSENDABLE: dict[str, tuple[dict[str, object], str]] = {
 
 
 @pytest.mark.parametrize(("options", "where"), UNSENDABLE.values(), ids=UNSENDABLE)
-def test_a_credential_that_cannot_be_sent_is_told_and_not_shown(serve: Serve, options: dict[str, object], where: str) -> None:
+def test_a_credential_that_cannot_be_sent_is_told_and_not_shown(serve: Serve, options: dict[str, t.Any], where: str) -> None:
     with pytest.raises(MeshError, match="cannot be sent") as wrong:
         cluster(serve(), **options).get("/version")
     assert where in wrong.value.where
@@ -444,6 +447,30 @@ def test_a_record_whose_answer_was_lost_is_written_all_the_same(serve: Serve) ->
     there = cluster(server)
     records.save(there, "istio-system", RECORD.advanced(0), over=records.stored(there, "istio-system"))
     assert len(server.asked) == 4
+
+
+def _operation(number: str, status: str, mark: str | None = None) -> helm_record.Operation:
+    labels = {"version": number, "status": status} | ({helm_record.MARK: mark} if mark else {})
+    return helm_record._operation({"metadata": {**_named(f"sh.helm.release.v1.istiod.v{number}")["metadata"], "labels": labels}})
+
+
+def test_only_the_operation_that_carries_its_own_number_is_ours() -> None:
+    """Labels of a release are inherited by later operations, of anybody."""
+    assert _operation("3", "pending-upgrade", "3").ours
+    assert not _operation("3", "pending-upgrade", "2").ours
+    assert not _operation("3", "pending-upgrade").ours
+
+
+def test_a_record_of_helm_that_changed_meanwhile_is_not_removed(serve: Serve) -> None:
+    server = serve(CONFLICT)
+    assert not helm_record.clear(cluster(server), "istio-system", _operation("3", "pending-upgrade", "3"))
+    assert json.loads(server.asked[0][2])["preconditions"]["resourceVersion"] == "8"
+
+
+def test_an_old_record_that_is_still_pending_is_history(serve: Serve) -> None:
+    records = [_operation("2", "pending-upgrade"), _operation("10", "deployed"), _operation("9", "superseded")]
+    now = t.cast("Follow", SimpleNamespace(objects=lambda _name: records))
+    assert helm_record.newest(now) == records[1]
 
 
 # What is told when a verb runs

@@ -10,7 +10,6 @@ import json
 import os
 import shutil
 import subprocess
-import tempfile
 import typing as t
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -51,11 +50,6 @@ class Release:
     values: Mapping[str, t.Any]
     manifest: str
 
-    @property
-    def busy(self) -> bool:
-        """An operation is under way, or was when helm was killed."""
-        return self.status.startswith("pending-") or self.status == "uninstalling"
-
 
 @dataclass(frozen=True, slots=True)
 class Helm:
@@ -69,7 +63,7 @@ class Helm:
         """The newest release of that name, None where there is none."""
         done = self._run("status", name, "--output", "json", may_fail=True)
         if done.returncode:
-            if "not found" in done.stderr:
+            if _short(done.stderr) == "release: not found":
                 return None
             raise self._error(f"helm status {name} failed.", done.stderr)
         found = json.loads(done.stdout)
@@ -83,14 +77,16 @@ class Helm:
         upgrade = ["--is-upgrade"] if release and release.number > 1 else []
         return objects(self._with_values("template", name, chart, "--no-hooks", "--dry-run=server", *upgrade).stdout)
 
-    def apply(self, name: str, chart: Chart, *, again: bool = False) -> None:
-        """Installs or upgrades. ``again`` is an installation over what a killed one left behind.
+    def apply(self, name: str, chart: Chart, labels: Mapping[str, str], *, again: bool = False) -> None:
+        """Installs or upgrades; helm's record of it has the labels from its first moment on. ``again`` is an installation over
+        what a killed one left behind.
 
         Helm 4 applies on the server's side, where istiod by now owns a field that only an installation renders (the validator's
         ``failurePolicy``): it is taken back, and istiod sets it once more.
         """
         force = ["--force-conflicts"] if again and not self._client_side() else []
-        self._with_values("upgrade", name, chart, "--install", "--reset-values", *force)
+        marks = ",".join(f"{key}={value}" for key, value in labels.items())
+        self._with_values("upgrade", name, chart, "--install", "--reset-values", "--labels", marks, *force)
 
     def _client_side(self) -> bool:
         return _helm(self.binary, "version", "--short").stdout.startswith("v3.")
@@ -99,10 +95,10 @@ class Helm:
         self._run("uninstall", name)
 
     def _with_values(self, verb: str, name: str, chart: Chart, *more: str) -> subprocess.CompletedProcess[str]:
-        return _with_values(chart.values, lambda path: self._run(verb, name, *chart.words(), "--values", path, *more))
+        return self._run(verb, name, *chart.words(), "--values", "-", *more, values=chart.values)
 
-    def _run(self, *words: str, may_fail: bool = False) -> subprocess.CompletedProcess[str]:
-        done = _helm(self.binary, *words, "--kubeconfig", self.kubeconfig, "--namespace", self.namespace)
+    def _run(self, *words: str, may_fail: bool = False, values: Mapping[str, t.Any] | None = None) -> subprocess.CompletedProcess[str]:
+        done = _helm(self.binary, *words, "--kubeconfig", self.kubeconfig, "--namespace", self.namespace, values=values)
         if done.returncode and not may_fail:
             raise self._error(f"helm {words[0]} {words[1]} failed.", done.stderr)
         return done
@@ -128,10 +124,8 @@ def check(chart: Chart) -> None:
 
 def offline(name: str, namespace: str, chart: Chart) -> tuple[Json, ...]:
     """What the chart renders without any cluster: enough to see which version it brings. Raises HelmError where it can't."""
-    done = _with_values(
-        chart.values,
-        lambda path: _helm(chart.helm, "template", name, *chart.words(), "--namespace", namespace, "--values", path, "--no-hooks"),
-    )
+    words = [*chart.words(), "--namespace", namespace, "--values", "-", "--no-hooks"]
+    done = _helm(chart.helm, "template", name, *words, values=chart.values)
     if done.returncode:
         do = "correct chart (mesh_chart) or values (mesh_values)"
         raise HelmError("The chart cannot be rendered.", where=chart.name, why=_short(done.stderr), do=do)
@@ -146,18 +140,19 @@ def objects(manifest: str) -> tuple[Json, ...]:
     )
 
 
-def _helm(binary: str, *words: str) -> subprocess.CompletedProcess[str]:
+def _helm(binary: str, *words: str, values: Mapping[str, t.Any] | None = None) -> subprocess.CompletedProcess[str]:
+    """Values go through the pipe: they may hold secrets, and a file would outlive a kill."""
+    given = "" if values is None else json.dumps(values)
     # run_command belongs to AnsibleModule, and a verb mostly runs without one
     return subprocess.run(  # pylint: disable=ansible-bad-function
-        [binary, *words], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
+        [binary, *words], capture_output=True, text=True, check=False, input=given, env=_environment()
     )
 
 
-def _with_values(values: Mapping[str, t.Any], run: t.Callable[[str], subprocess.CompletedProcess[str]]) -> subprocess.CompletedProcess[str]:
-    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
-        json.dump(values, file)
-        file.flush()
-        return run(file.name)
+def _environment() -> dict[str, str]:
+    """Without what would lead helm to another cluster, user, namespace or store than the one that we look at."""
+    ours = ("KUBECONFIG", "HELM_NAMESPACE", "HELM_DRIVER")
+    return {name: value for name, value in os.environ.items() if not name.startswith("HELM_KUBE") and name not in ours}
 
 
 def _short(text: str) -> str:

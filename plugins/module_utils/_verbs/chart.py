@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import typing as t
 from collections.abc import Mapping
 
@@ -27,7 +29,28 @@ def chart_of(params: Mapping[str, t.Any]) -> Chart:
         raise MeshError("The values for the chart are wrong.", where=f"global: {given}", why="it must be a mapping", do=do)
     shared = {"istioNamespace": params["istio_namespace"], **given}
     values = {**params["values"], "revision": params["revision"], "global": shared}
-    return Chart(params["helm"], params["chart"] or "", params["version"], values)
+    return Chart(os.path.expanduser(params["helm"]), os.path.expanduser(params["chart"] or ""), params["version"], values)
+
+
+_SECRET = re.compile(r"password|passwd|passphrase|secret|token|credential|keys?$", re.IGNORECASE)
+_HIDDEN, _CHANGED = "(a secret)", "(a secret, another one)"
+
+
+def shown(values: t.Any, beside: t.Any = None, name: str = "") -> t.Any:
+    """Values as a diff may show them: without what looks like a secret by its name, but still with whether that is another one.
+
+    ``beside`` are the values that they stand against.
+    """
+    if _SECRET.search(name) and values is not None and not isinstance(values, bool):
+        return _HIDDEN if beside is None or beside == values else _CHANGED
+    if isinstance(values, Mapping):
+        others = beside if isinstance(beside, Mapping) else {}
+        called = str(values.get("name", ""))  # of a variable as containers have it: name, value
+        return {key: shown(value, others.get(key), called if key == "value" else str(key)) for key, value in values.items()}
+    if isinstance(values, list | tuple):
+        listed = dict(enumerate(beside)) if isinstance(beside, list | tuple) else {}
+        return [shown(value, listed.get(at)) for at, value in enumerate(values)]
+    return values
 
 
 def check_chart(chart: Chart) -> None:

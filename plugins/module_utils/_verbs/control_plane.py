@@ -7,18 +7,20 @@ from __future__ import annotations
 
 import typing as t
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ansible_collections.meshops.istio.plugins.module_utils._kube import control_planes, helm_record
 from ansible_collections.meshops.istio.plugins.module_utils._kube.snapshot import take
 from ansible_collections.meshops.istio.plugins.module_utils._kube.webhooks import default_validator_of
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.errors import MeshError
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.progress import Progress
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.referrers import check_unused
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision import check_revision
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.rollout import control_plane_ready
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.words import count
 from ansible_collections.meshops.istio.plugins.module_utils._render.control_plane import check_rendering
-from ansible_collections.meshops.istio.plugins.module_utils._render.helm import Chart, Helm, Release, objects
-from ansible_collections.meshops.istio.plugins.module_utils._verbs.chart import CHART, chart_of, check_chart, release_of
+from ansible_collections.meshops.istio.plugins.module_utils._render.helm import Chart, Helm, objects
+from ansible_collections.meshops.istio.plugins.module_utils._verbs.chart import CHART, chart_of, check_chart, release_of, shown
 from ansible_collections.meshops.istio.plugins.module_utils._verbs.verb import ISTIO_NAMESPACE, WAIT, Context, Difference, Result, Verb
 from ansible_collections.meshops.istio.plugins.module_utils._verbs.wait import Late, Patience, wait_until
 
@@ -63,20 +65,22 @@ def run(options: Options, context: Context) -> Result:
 def _present(options: Options, context: Context, helm: Helm) -> Result:
     found = helm.release(options.release)
     killed = False
-    if found and found.busy and not context.check_mode:
-        killed = _was_killed(options, context, found)
+    if found and helm_record.busy(found.status) and not context.check_mode:
+        killed = _settled(options, context)
         found = helm.release(options.release)
     rendered = helm.rendered(options.release, options.chart, found)
     version = check_rendering(rendered, options.revision, options.version)
     same = found is not None and found.status == "deployed" and found.values == options.chart.values and objects(found.manifest) == rendered
     if not same and not context.check_mode:
         context.say(f"control plane {options.revision}: helm installs {version or 'it'} as release {options.release}")
-        helm.apply(options.release, options.chart, again=killed)
+        mark = {helm_record.MARK: str(found.number + 1 if found else 1)}
+        helm.apply(options.release, options.chart, mark, again=killed)
     if not context.check_mode:
         _wait(options, context)
     done = "is there" if same else f"{'would be' if context.check_mode else 'was'} {'upgraded' if found else 'installed'}"
-    after = {"chart": options.chart.name, "version": version, "values": dict(options.chart.values)}
-    before = {"values": dict(found.values), "status": found.status} if found else None
+    had = found.values if found else {}
+    after = {"chart": options.chart.name, "version": version, "values": shown(options.chart.values, had)}
+    before = {"values": shown(had), "status": found.status} if found else None
     return Result(
         msg=f"control plane {options.revision} {done}",
         differences=() if same else (Difference(f"release/{options.release}", before, after),),
@@ -85,22 +89,59 @@ def _present(options: Options, context: Context, helm: Helm) -> Result:
     )
 
 
-def _was_killed(options: Options, context: Context, found: Release) -> bool:
-    """Waits for an operation of helm that is under way; one that does not end in the grace time was killed, and its record goes."""
-    patience = replace(options.patience, timeout=min(options.patience.timeout, options.patience.grace))
+class Killed(MeshError):
+    """An operation of our own that did not come to its end in the grace time."""
+
+    def __init__(self, operation: helm_record.Operation) -> None:
+        super().__init__("An operation of helm was killed.")
+        self.operation = operation
+
+
+def _settled(options: Options, context: Context) -> bool:
+    """Waits for the operation of helm that is under way. True where it was one of ours that was killed, whose record goes.
+
+    Another's is waited for as long as for anything else, and never touched.
+    """
+
+    def step() -> Progress:
+        return _under_way(options, helm_record.newest(now))
+
     with helm_record.follow(context.cluster, options.istio_namespace, options.release) as now:
+        while True:
+            try:
+                wait_until(f"release {options.release}", now, step, context, options.patience)
+            except Killed as killed:
+                if options.absent:  # helm takes away what is half done as well, and needs its record for that
+                    return False
+                if helm_record.clear(context.cluster, options.istio_namespace, killed.operation):
+                    context.say(f"release {options.release}: helm was killed during its last operation, which is now done again")
+                    return True
+            except Late as late:
+                raise _others(options, helm_record.newest(now), late) from late
+            else:
+                return False
 
-        def step() -> Progress:
-            pending = helm_record.busy(now)
-            return Progress(0 if pending else 1, 1, tuple(f"helm, which has it as {status}" for status in pending))
 
-        try:
-            wait_until(f"release {options.release}", now, step, context, patience)
-        except Late:
-            context.say(f"release {options.release}: helm was killed during its last operation, which is now done again")
-            helm_record.clear(context.cluster, options.istio_namespace, options.release, found.number)
-            return True
-    return False
+def _under_way(options: Options, operation: helm_record.Operation | None) -> Progress:
+    if operation is None or not operation.busy:
+        return Progress(1, 1)
+    if operation.status == "uninstalling" and options.absent:  # that is done again anyway
+        return Progress(1, 1)
+    ours = operation.ours and operation.status != "uninstalling"  # which inherits the mark of what it uninstalls
+    waiting = f"{'our own' if ours else 'another'} helm, which has it as {operation.status}"
+    return Progress(0, 1, (waiting,), failing=Killed(operation) if ours else None)
+
+
+def _others(options: Options, operation: helm_record.Operation | None, late: Late) -> Late:
+    """Its helm may still be at work, or may have been killed: only a person can know."""
+    status = operation.status if operation else ""
+    word = "rollback" if status in ("pending-upgrade", "pending-rollback") else "uninstall"
+    return Late(
+        f"Another helm has been at work on release {options.release} for {count(int(options.patience.timeout), 'second')}.",
+        where=f"{operation.name if operation else options.release} in namespace {options.istio_namespace}, which has it as {status}",
+        why=late.why,
+        do=f"wait for it; if no helm is at work there any more: helm {word} {options.release} -n {options.istio_namespace}",
+    )
 
 
 def _wait(options: Options, context: Context) -> None:
@@ -124,12 +165,14 @@ def _absent(options: Options, context: Context, helm: Helm) -> Result:
     facts = {"revision": options.revision}
     if found is None:
         return Result(msg=f"control plane {options.revision} is not there", facts=facts)
+    if helm_record.busy(found.status) and not context.check_mode:
+        _settled(options, context)
     check_unused(take(context.cluster), options.revision, default_validator_of(context.cluster, options.release))
     if not context.check_mode:
         helm.uninstall(options.release)
     return Result(
         msg=f"control plane {options.revision} {'would be' if context.check_mode else 'was'} removed",
-        differences=(Difference(f"release/{options.release}", {"values": dict(found.values), "status": found.status}, None),),
+        differences=(Difference(f"release/{options.release}", {"values": shown(found.values), "status": found.status}, None),),
         facts=facts,
         predicted=context.check_mode,
     )
