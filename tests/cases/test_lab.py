@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 import json
 import os
+import signal
 import struct
 import subprocess
 import sys
@@ -17,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab import mesh, samples
+from tests.lab import istioctl, mesh, samples
 from tests.lab.api import ApiProblem, Json
 from tests.lab.cluster import CHECKOUT, MODULES, PROGRAMS, Cluster
 from tests.lab.processes import in_folder
@@ -35,6 +37,10 @@ ASKS = {
 }
 
 
+WEBHOOKS = "/apis/admissionregistration.k8s.io/v1"
+SERVICES = f"/api/v1/namespaces/{mesh.NAMESPACE}/services"
+
+
 @pytest.mark.parametrize(("labels", "revision"), ASKS.values(), ids=ASKS)
 def test_injection(lab: Cluster, namespaces: Namespaces, labels: dict[str, str], revision: str | None) -> None:
     name = namespaces(labels, [samples.deployment("api")])
@@ -42,13 +48,106 @@ def test_injection(lab: Cluster, namespaces: Namespaces, labels: dict[str, str],
     assert _revision(pod) == revision
 
 
+def test_control_planes_of_a_namespace_have_one_root_and_keep_it(lab: Cluster) -> None:
+    hooks = [hook for kind in mesh.WEBHOOKS for item in lab.api.get(f"{WEBHOOKS}/{kind}")["items"] for hook in item["webhooks"]]
+    bundles = {hook["clientConfig"].get("caBundle") for hook in hooks}
+    assert len(bundles) == 1
+    root = lab.api.get(f"/api/v1/namespaces/{mesh.NAMESPACE}/configmaps/istio-ca-root-cert")["data"]["root-cert.pem"]
+    assert base64.b64decode(bundles.pop()).decode() == root
+
+
+def test_a_proxy_is_a_native_sidecar_unless_its_pod_says_otherwise(lab: Cluster, namespaces: Namespaces) -> None:
+    container = samples.deployment("container", annotations={"sidecar.istio.io/nativeSidecar": "false"})
+    name = namespaces(samples.INJECTED, [samples.deployment("native"), container])
+    pods = {pod["metadata"]["labels"]["app"]: pod for pod in lab.api.get(f"/api/v1/namespaces/{name}/pods")["items"]}
+    assert [one["name"] for one in pods["native"]["spec"]["initContainers"]] == ["istio-init", "istio-proxy"]
+    assert pods["native"]["status"]["initContainerStatuses"][1]["started"] is True
+    assert [one["name"] for one in pods["container"]["spec"]["containers"]] == ["app", "istio-proxy"]
+    assert all(map(_ready, pods.values()))
+
+
+def test_of_its_ports_the_proxy_of_the_api_server_reaches_what_needs_no_login(lab: Cluster) -> None:
+    monitoring = f"{SERVICES}/istiod:15014/proxy"
+    assert lab.api.get(f"{monitoring}/version")["text"] == "1.29.6-local-Clean"
+    assert "pilot_xds" in lab.api.get(f"{monitoring}/metrics")["text"]
+    with pytest.raises(ApiProblem) as refused:
+        lab.api.get(f"{monitoring}/debug/syncz")
+    assert refused.value.status == 401
+
+
+def test_an_istiod_can_be_asked_what_it_would_do(lab: Cluster) -> None:
+    """The label of the namespace plays no part: that is the API server's."""
+    pod = {"apiVersion": "v1", "kind": "Pod", **POD}
+    review = {
+        "apiVersion": "admission.k8s.io/v1",
+        "kind": "AdmissionReview",
+        "request": {"uid": "u", "namespace": "default", "object": pod},
+    }
+    answer = lab.api.post(f"{SERVICES}/https:istiod-1-30-3:https-webhook/proxy/inject", review)["response"]
+    changes = {one["path"]: one["value"] for one in json.loads(base64.b64decode(answer["patch"]))}
+    assert changes["/metadata/annotations"]["istio.io/rev"] == "1-30-3"
+
+
+def test_an_unknown_template_is_refused(lab: Cluster, namespaces: Namespaces) -> None:
+    name = namespaces({"istio.io/rev": "1-30-3"})
+    pod = POD | {"metadata": {"generateName": "p-", "annotations": {"inject.istio.io/templates": "nosuch"}}}
+    with pytest.raises(ApiProblem, match='requested template "nosuch" not found; have ') as refused:
+        lab.api.post(f"/api/v1/namespaces/{name}/pods", pod, dryRun="All")
+    assert refused.value.status == 400
+
+
+def test_as_istioctl_leaves_it_the_default_tag_does_the_work(other_lab: Cluster) -> None:
+    items = {one["metadata"]["name"]: one for one in other_lab.api.get(istioctl.MUTATING)["items"]}
+    (pod,) = other_lab.api.get("/api/v1/namespaces/shop/pods")["items"]
+    assert _revision(pod) == "default"
+    assert {json.dumps(hook["namespaceSelector"]) for hook in items["istio-sidecar-injector"]["webhooks"]} == {json.dumps(istioctl.NEVER)}
+    tag = items[istioctl.DEFAULT_TAG]
+    assert (tag["metadata"]["labels"]["istio.io/rev"], len(tag["webhooks"])) == ("default", 4)
+    assert tag["webhooks"][0]["clientConfig"]["service"]["name"] == "istiod"
+    validator = other_lab.api.get(f"{istioctl.VALIDATING}/{istioctl.DEFAULT_VALIDATOR}")
+    assert validator["metadata"]["labels"]["istio.io/tag"] == "default"
+
+
 @pytest.fixture
 def lonely(lab: Cluster) -> Iterator[str]:
-    """A control plane of its own, so that it can be broken."""
-    mesh.install_istiod(lab, revision="lonely")
+    """A control plane of its own, so that it can be broken; a tag of the same name with ``-tag`` points at it."""
+    mesh.install_istiod(lab, revision="lonely", tags=["lonely-tag"])
     mesh.wait_ready(lab, "lonely")
     yield "lonely"
     mesh.uninstall(lab, "lonely")
+
+
+def test_a_tag_gets_what_it_points_at(lab: Cluster, namespaces: Namespaces, lonely: str) -> None:
+    name = namespaces({"istio.io/rev": f"{lonely}-tag"}, [samples.deployment("api")])
+    (pod,) = lab.api.get(f"/api/v1/namespaces/{name}/pods")["items"]
+    assert _revision(pod) == lonely
+    assert lab.api.get(f"{SERVICES}/istiod-revision-tag-{lonely}-tag")["metadata"]["labels"]["istio.io/tag"] == f"{lonely}-tag"
+
+
+def test_a_second_helm_upgrade_keeps_what_istiod_wrote(lab: Cluster, lonely: str) -> None:
+    paths = (f"{istioctl.MUTATING}/istio-sidecar-injector-lonely", f"{istioctl.VALIDATING}/istio-validator-lonely-istio-system")
+
+    def failing(found: list[Json]) -> bool:
+        return all(one["webhooks"][0]["failurePolicy"] == "Fail" for one in found)
+
+    wanted = {"fieldSelector": "metadata.name=istio-validator-lonely-istio-system"}
+    lab.api.until(istioctl.VALIDATING, failing, timeout=20, what="the validator to insist", **wanted)
+    before = [_written(lab.api.get(path)) for path in paths]
+    mesh.install_istiod(lab, revision=lonely, tags=["lonely-tag"])
+    assert [_written(lab.api.get(path)) for path in paths] == before
+    assert all(bundle for one in before for bundle, _policy in one)
+
+
+def test_a_bundle_that_was_lost_is_filled_in_again(lab: Cluster, lonely: str) -> None:
+    path = f"{istioctl.MUTATING}/istio-sidecar-injector-lonely"
+    before = _written(lab.api.get(path))
+    lab.api.patch(path, [{"op": "remove", "path": "/webhooks/0/clientConfig/caBundle"}], "application/json-patch+json")
+
+    def filled(found: list[Json]) -> bool:
+        return [_written(one) for one in found] == [before]
+
+    wanted = {"fieldSelector": "metadata.name=istio-sidecar-injector-lonely"}
+    lab.api.until(istioctl.MUTATING, filled, timeout=20, what="the caBundle", **wanted)
 
 
 def test_without_a_ready_istiod_a_pod_is_refused(lab: Cluster, namespaces: Namespaces, lonely: str) -> None:
@@ -69,17 +168,21 @@ def test_without_a_ready_istiod_a_pod_is_refused(lab: Cluster, namespaces: Names
     assert refused.value.status == 500
 
 
-def test_a_dead_istiod_is_not_ready_and_comes_back(lab: Cluster, namespaces: Namespaces, lonely: str) -> None:
+def test_a_dead_istiod_refuses_pods_is_not_ready_and_comes_back(lab: Cluster, namespaces: Namespaces, lonely: str) -> None:
+    mine = f"/api/v1/namespaces/{namespaces({'istio.io/rev': lonely})}/pods"
     pods = f"/api/v1/namespaces/{mesh.NAMESPACE}/pods"
     (pod,) = lab.api.get(pods, labelSelector=f"istio.io/rev={lonely}")["items"]
     name = pod["metadata"]["name"]
     (stand_in,) = [one for one in in_folder(lab.folder, MODULES) if name in Path(f"/proc/{one.pid}/cmdline").read_text()]
     os.kill(stand_in.pid, 9)
+    with pytest.raises(ApiProblem, match="failed calling webhook"):  # it takes half a second until the next one starts
+        lab.api.post(mine, POD, dryRun="All")
 
     def back(found: list[Json]) -> bool:
         return [one["status"]["containerStatuses"][0]["restartCount"] for one in found] == [1] and _ready(found[0])
 
     lab.api.until(pods, back, timeout=30, what="the pod to be ready again", fieldSelector=f"metadata.name={name}")
+    assert _soon(lambda: _injected_by(lab, mine) == lonely)
 
 
 FAULTS = {
@@ -134,6 +237,29 @@ def test_down_leaves_no_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert not socket.parent.exists()
 
 
+MOMENTS = {
+    "while the API server starts": lambda folder, _said: (folder / "kwokctl.log").exists(),
+    "when Kubernetes answers": lambda _folder, said: "Kubernetes answers" in said,
+    "when the control plane is there": lambda _folder, said: "is ready after" in said,
+}
+
+
+@pytest.mark.parametrize("reached", MOMENTS.values(), ids=list(MOMENTS))
+def test_an_interrupted_start_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reached: Callable[[Path, str], bool]) -> None:
+    monkeypatch.setenv("MESHOPS_LAB_DIR", str(tmp_path / "labs"))
+    folder, log = tmp_path / "labs" / "lab", tmp_path / "log"
+    with log.open("w") as out:
+        up = subprocess.Popen([sys.executable, "-m", "tests.lab", "up"], cwd=CHECKOUT, stdout=out, stderr=out, start_new_session=True)
+    try:
+        assert _soon(lambda: reached(folder, log.read_text()), seconds=60), log.read_text()
+        os.killpg(up.pid, signal.SIGINT)  # as a terminal does it: to all of the foreground
+        assert up.wait(30) == 130, log.read_text()
+    finally:
+        up.kill()
+    assert not folder.exists()
+    assert list(in_folder(folder, PROGRAMS)) == []
+
+
 def test_an_owned_cluster_goes_with_its_owner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MESHOPS_LAB_DIR", str(tmp_path))
     program = "import os; from tests.lab.cluster import Cluster; Cluster('orphan').start(owned=True); os.kill(os.getpid(), 9)"
@@ -142,9 +268,9 @@ def test_an_owned_cluster_goes_with_its_owner(tmp_path: Path, monkeypatch: pytes
     assert _soon(lambda: not cluster.folder.exists() and not list(in_folder(cluster.folder, PROGRAMS)))
 
 
-def _soon(met: Callable[[], bool]) -> bool:
-    """There is nothing to watch for what goes by itself."""
-    deadline = time.monotonic() + 15
+def _soon(met: Callable[[], bool], seconds: float = 15) -> bool:
+    """There is nothing to watch for what comes and goes by itself."""
+    deadline = time.monotonic() + seconds
     while not met() and time.monotonic() < deadline:
         time.sleep(0.1)
     return met()
@@ -153,6 +279,18 @@ def _soon(met: Callable[[], bool]) -> bool:
 def _revision(pod: Json) -> str | None:
     status = (pod["metadata"].get("annotations") or {}).get(STATUS)
     return json.loads(status)["revision"] if status else None
+
+
+def _injected_by(lab: Cluster, pods: str) -> str | None:
+    try:
+        return _revision(lab.api.post(pods, POD, dryRun="All"))
+    except ApiProblem:
+        return None
+
+
+def _written(configuration: Json) -> list[tuple[str | None, str]]:
+    """What istiod writes into it."""
+    return [(hook["clientConfig"].get("caBundle"), hook["failurePolicy"]) for hook in configuration["webhooks"]]
 
 
 def _ready(pod: Json) -> bool:
