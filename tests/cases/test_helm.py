@@ -215,6 +215,12 @@ def test_a_path_may_begin_at_home(tool: Tool, revision: str, monkeypatch: pytest
     assert tool.verb("control_plane", check_mode=True, **asked)["changed"]
 
 
+def test_a_helm_that_is_not_there_is_told_where_a_control_plane_goes_too(tool: Tool, revision: str) -> None:
+    told = tool.fails("control_plane", **control_plane(revision, VERSION, helm="/nowhere/helm", state="absent"))
+    assert "There is no helm." in told
+    assert "helm (mesh_helm)" in told
+
+
 SAID = {
     "there is no release": ("Error: release: not found", False),
     "something else was not found": ('Error: Kubernetes cluster unreachable: context "x" not found', True),

@@ -110,9 +110,7 @@ class Helm:
 def check(chart: Chart) -> None:
     """Raises MeshError where helm or the chart is missing, before anything is written."""
     if shutil.which(chart.helm) is None:
-        raise MeshError(
-            "There is no helm.", where=f'"{chart.helm}"', why="not found in PATH", do="install helm 3 or 4, or name it: helm (mesh_helm)"
-        )
+        raise _no_helm(chart.helm, "not found in PATH")
     if _is_path(chart.name) and not os.path.isfile(chart.name) and not os.path.isfile(os.path.join(chart.name, "Chart.yaml")):
         do = "correct chart (mesh_chart): a folder with Chart.yaml, a .tgz, or a name as helm takes it"
         raise MeshError("The chart does not exist.", where=chart.name, do=do)
@@ -143,10 +141,17 @@ def objects(manifest: str) -> tuple[Json, ...]:
 def _helm(binary: str, *words: str, values: Mapping[str, t.Any] | None = None) -> subprocess.CompletedProcess[str]:
     """Values go through the pipe: they may hold secrets, and a file would outlive a kill."""
     given = "" if values is None else json.dumps(values)
-    # run_command belongs to AnsibleModule, and a verb mostly runs without one
-    return subprocess.run(  # pylint: disable=ansible-bad-function
-        [binary, *words], capture_output=True, text=True, check=False, input=given, env=_environment()
-    )
+    try:
+        # run_command belongs to AnsibleModule, and a verb mostly runs without one
+        return subprocess.run(  # pylint: disable=ansible-bad-function
+            [binary, *words], capture_output=True, text=True, check=False, input=given, env=_environment()
+        )
+    except OSError as problem:
+        raise _no_helm(binary, problem.strerror or "it cannot be run") from problem
+
+
+def _no_helm(binary: str, why: str) -> MeshError:
+    return MeshError("There is no helm.", where=f'"{binary}"', why=why, do="install helm 3 or 4, or name it: helm (mesh_helm)")
 
 
 def _environment() -> dict[str, str]:
