@@ -41,3 +41,10 @@ def revision(pod: Json) -> str | None:
 def _metadata(lab: Cluster, name: str) -> Json:
     metadata: Json = lab.api.get(f"/api/v1/namespaces/{name}")["metadata"]
     return metadata
+
+
+def limit_pods(lab: Cluster, name: str, most: int) -> None:
+    """A quota, in force on return: what the namespace has may stay, and no surge fits in."""
+    quotas = f"/api/v1/namespaces/{name}/resourcequotas"
+    lab.api.post(quotas, {"metadata": {"name": "tight"}, "spec": {"hard": {"pods": str(most)}}})
+    lab.api.until(quotas, lambda found: "used" in found[0].get("status", {}), timeout=30, what="the quota")

@@ -95,6 +95,7 @@ def test_a_token_without_rights(lab: Cluster, tool: Tool, namespaces: Namespaces
     config = yaml.safe_load(lab.kubeconfig.read_text())
     config["users"][0]["user"] = {"token": token}
     hosts = {"eu-1": {"mesh_kubeconfig": str(_written(tmp_path, config))}}
+    tool.user = f"system:serviceaccount:{name}:default"
     process = tool.play("canary_upgrade", hosts=hosts, impersonate=False, **variables("x", VERSION, waves=[[name]]))
     _refused(
         tool,

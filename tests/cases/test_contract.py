@@ -26,7 +26,7 @@ def _options(name: str) -> dict[str, dict[str, t.Any]]:
     here = {"namespaces": [name]}
     return {
         "mesh_info": {"cluster_name": "lab"},
-        "control_plane": {**control_plane("contract", "1.30.3"), "_ansible_check_mode": True},
+        "control_plane": control_plane("contract", "1.30.3"),
         "namespace_injection": {**here, "revision": NEW},
         "workload_restart": {**here, "revision": NEW},
         "upgrade_plan": {"revision": NEW, "from_revision": "default", "waves": [[name]]},
@@ -42,7 +42,6 @@ VERBS = yaml.safe_load((CHECKOUT / "meta" / "runtime.yml").read_text())["action_
 def test_both_ways_give_the_same(tool: Tool, namespaces: Namespaces, verb: str) -> None:
     """In check mode, so that the second way finds what the first one found."""
     options = _options(namespaces({"istio-injection": "enabled"}, [samples.deployment("api")]))[verb]
-    options.pop("_ansible_check_mode", None)
     in_process = tool.task(verb, options, "--check")
     as_module = tool.task(verb, options, "--check", *THROUGH_THE_MODULE)
     assert "msg" in in_process

@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
-import random
+import re
 from collections import Counter
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -15,9 +16,10 @@ from tests.lab import mesh, samples
 from tests.lab.cluster import Cluster
 
 from .conftest import Namespaces
-from .seen import annotations, labels, proxies
+from .seen import annotations, labels, limit_pods, proxies
 from .tool import Tool, kill, until, variables
 
+Point = Callable[[Sequence[str]], bool]
 ENABLED = {"istio-injection": "enabled"}
 VERSION = "1.30.3"
 APPS = [samples.deployment("api"), samples.deployment("worker", 2)]
@@ -90,45 +92,73 @@ def test_an_unrevisioned_mesh_as_istioctl_leaves_it(other_lab: Cluster, tmp_path
     assert proxies(other_lab, ["shop"]) == {"default"}
 
 
-SEED = random.randrange(10**6)
+def _seen(pattern: str, times: int = 1) -> Point:
+    """A point in a run: so many writes of this kind have been done."""
+    return lambda writes: sum(bool(re.search(pattern, write)) for write in writes) >= times
 
 
-@pytest.mark.parametrize("point", random.Random(SEED).sample(range(1, 24), 3), ids=lambda point: f"seed-{SEED}-write-{point}")
-def test_a_run_that_was_killed_goes_on_where_it_was(lab: Cluster, tool: Tool, namespaces: Namespaces, revision: str, point: int) -> None:
+STAMPED = r"patch .*/namespaces/t\w+-\d+/deployments/"
+THERE = {
+    "the record was begun": _seen("create .*/configmaps"),
+    "helm has begun": _seen("create .*/secrets"),
+    "the first namespace was moved": _seen(r"patch /api/v1/namespaces/t\w+-\d+$"),
+    "the first Deployment was stamped": _seen(STAMPED),
+    "wave 1 was recorded": _seen("patch .*/configmaps/meshops-upgrade"),
+}
+BACK = {
+    "the rollback was recorded": _seen("patch .*/configmaps/meshops-upgrade"),
+    "the first namespace has its labels back": _seen(r"patch /api/v1/namespaces/t\w+-\d+$"),
+    "the first Deployment was stamped": _seen(STAMPED),
+    "all Deployments were stamped": _seen(STAMPED, 4),
+}
+
+
+@pytest.mark.parametrize("there", THERE)
+def test_an_upgrade_that_was_killed_goes_on_where_it_was(
+    lab: Cluster, tool: Tool, namespaces: Namespaces, revision: str, there: str
+) -> None:
     names = [namespaces(ENABLED, APPS) for _number in range(2)]
-    before = labels(lab, names), annotations(lab, names)
     asked = variables(revision, VERSION, waves=[names[:1], names[1:]], grace_time=5)
-    first = tool.started("canary_upgrade", **asked)
-    until(lambda: len(tool.writes()) >= point or first.poll() is not None, f"write {point}")
-    kill(first)
-
+    _killed(tool, THERE[there], "canary_upgrade", **asked)
     tool.play("canary_upgrade", **asked).succeeded()
     assert proxies(lab, names) == {revision}
     assert set(restarts(tool).values()) == {1}, "something was restarted twice"
+    assert len(restarts(tool)) == 4
 
-    second = tool.started("rollback")
-    reached = len(tool.writes()) + 1 + point % 5
-    until(lambda: len(tool.writes()) >= reached or second.poll() is not None, f"write {reached}")
-    kill(second)
+
+@pytest.mark.parametrize("back", BACK)
+def test_a_rollback_that_was_killed_goes_on_where_it_was(
+    lab: Cluster, tool: Tool, namespaces: Namespaces, revision: str, back: str
+) -> None:
+    names = [namespaces(ENABLED, APPS) for _number in range(2)]
+    before = labels(lab, names), annotations(lab, names)
+    tool.play("canary_upgrade", **variables(revision, VERSION, waves=[names])).succeeded()
+    _killed(tool, BACK[back], "rollback")
+    assert "A rollback is under way" in tool.play("canary_upgrade", **variables(revision, VERSION, waves=[names])).text
     tool.play("rollback").succeeded()
     assert (labels(lab, names), annotations(lab, names)) == before
     assert proxies(lab, names) == {"default"}
     assert set(restarts(tool).values()) == {2}, "once there and once back"
 
 
+def _killed(tool: Tool, point: Point, playbook: str, **asked: object) -> None:
+    """Counted from now on. A run that comes to its end first was too fast: the point says nothing then, and the test fails."""
+    done = len(tool.writes())
+    process = tool.started(playbook, **asked)
+    until(lambda: point(tool.writes()[done:]) or process.poll() is not None, "the point")
+    assert process.poll() is None, "it was over before it could be killed"
+    kill(process)
+
+
 def test_a_failure_pauses_and_a_later_run_goes_on(lab: Cluster, tool: Tool, namespaces: Namespaces, revision: str) -> None:
     """A quota keeps the new pods of the second wave out; when it is raised, the same command finishes."""
     names = [namespaces(ENABLED, APPS) for _number in range(2)]
-    quota = {"metadata": {"name": "tight"}, "spec": {"hard": {"pods": "3"}}}
-    lab.api.post(f"/api/v1/namespaces/{names[1]}/resourcequotas", quota)
-    lab.api.until(
-        f"/api/v1/namespaces/{names[1]}/resourcequotas", lambda found: "used" in found[0].get("status", {}), timeout=30, what="the quota"
-    )
+    limit_pods(lab, names[1], 3)
     asked = variables(revision, VERSION, waves=[names[:1], names[1:]], grace_time=1)
     paused = tool.play("canary_upgrade", **asked)
     assert paused.code != 0
     assert "exceeded quota" in paused.text
-    assert "is paused at" in paused.text
+    assert "is paused; it failed at" in paused.text
     assert proxies(lab, names[:1]) == {revision}
     lab.api.delete(f"/api/v1/namespaces/{names[1]}/resourcequotas/tight")
     tool.play("canary_upgrade", **asked).succeeded()
@@ -150,6 +180,33 @@ def test_clusters_go_in_batches_and_a_failed_one_stops_the_next(
     hosts["eu-1"]["mesh_waves"] = [[name]]
     tool.play("canary_upgrade", hosts=hosts, **variables(revision, VERSION)).succeeded()
     assert (proxies(lab, [name]), proxies(other_lab, ["shop"])) == ({revision}, {revision})
+
+
+def test_a_cluster_that_fails_in_a_wave_stops_the_next_batch(
+    lab: Cluster, other_lab: Cluster, tool: Tool, namespaces: Namespaces, revision: str
+) -> None:
+    """The failure is rescued, and a rescue that ended well would let the next batch start."""
+    name = namespaces(ENABLED, APPS)
+    limit_pods(lab, name, 3)
+    hosts = {
+        "eu-1": {"mesh_kubeconfig": str(lab.kubeconfig), "mesh_waves": [[name]]},
+        "eu-2": {"mesh_kubeconfig": str(other_lab.kubeconfig), "mesh_waves": [["shop"]]},
+    }
+    stopped = tool.play("canary_upgrade", hosts=hosts, **variables(revision, VERSION, grace_time=1))
+    assert stopped.code != 0
+    assert "The upgrade of eu-1 is paused" in stopped.text
+    assert tool.writes(other_lab) == []
+
+
+def test_a_failed_wave_is_rolled_back_where_that_is_wished(lab: Cluster, tool: Tool, namespaces: Namespaces, revision: str) -> None:
+    names = [namespaces(ENABLED, APPS) for _number in range(2)]
+    before = labels(lab, names), annotations(lab, names)
+    limit_pods(lab, names[1], 3)
+    failed = tool.play("canary_upgrade", **variables(revision, VERSION, waves=[names[:1], names[1:]], grace_time=1, on_failure="rollback"))
+    assert failed.code != 0
+    assert "has been rolled back" in failed.text
+    assert (labels(lab, names), annotations(lab, names)) == before
+    assert proxies(lab, names) == {"default"}
 
 
 def test_two_hosts_that_are_one_cluster_are_refused(lab: Cluster, tool: Tool, namespaces: Namespaces, revision: str) -> None:

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 import typing as t
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -141,22 +141,28 @@ class Tool:
             "PATH": f"{PROGRAMS}:{environment['PATH']}",
             "ANSIBLE_COLLECTIONS_PATH": str(CHECKOUT / ".venv" / "collections"),
             "ANSIBLE_HOME": str(self.folder / "ansible"),
+            "ANSIBLE_ASYNC_DIR": str(self.folder / "async"),  # else the two ends may disagree on what the home is
             "ANSIBLE_NOCOWS": "1",
             "ANSIBLE_NOCOLOR": "1",
             "K8S_AUTH_IMPERSONATE_USER": self.user,
             "K8S_AUTH_IMPERSONATE_GROUPS": "system:masters",
         }
 
-    def writes(self) -> list[str]:
+    def writes(self, lab: Cluster | None = None) -> list[str]:
         """What this user has written so far, by the API server's own audit log: ``patch /api/v1/namespaces/shop``. No dry runs."""
-        found = []
-        for line in self.lab.audit_log.read_text().splitlines():
+        return [f"{event['verb']} {event['requestURI'].partition('?')[0]}" for event in self._events(lab or self.lab)]
+
+    def conflicts(self) -> int:
+        """How often the API server told this user that somebody else was faster."""
+        return sum(event.get("responseStatus", {}).get("code") == 409 for event in self._events(self.lab))
+
+    def _events(self, lab: Cluster) -> Iterator[Facts]:
+        for line in lab.audit_log.read_text().splitlines():
             event = json.loads(line)
+            who = {event.get("impersonatedUser", {}).get("username"), event["user"]["username"]}
             asked = event["requestURI"]
-            mine = event.get("impersonatedUser", {}).get("username") == self.user
-            if mine and "dryRun=All" not in asked and "selfsubjectaccessreviews" not in asked:
-                found.append(f"{event['verb']} {asked.partition('?')[0]}")
-        return found
+            if self.user in who and "dryRun=All" not in asked and "/selfsubjectaccessreviews" not in asked:
+                yield event
 
     def _login(self) -> dict[str, object]:
         return {"kubeconfig": str(self.lab.kubeconfig), "impersonate_user": self.user, "impersonate_groups": ["system:masters"]}

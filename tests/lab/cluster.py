@@ -218,7 +218,7 @@ def _audit() -> Json:
         "kind": "Policy",
         "omitStages": ["RequestReceived"],
         "rules": [
-            {"level": "None", "userGroups": ["system:nodes", "system:serviceaccounts"]},
+            {"level": "None", "userGroups": ["system:nodes", "system:serviceaccounts:kube-system"]},
             {"level": "None", "users": ["system:kube-controller-manager", "system:kube-scheduler", "system:apiserver"]},
             {"level": "Metadata", "verbs": ["create", "update", "patch", "delete", "deletecollection"]},
         ],
