@@ -18,7 +18,7 @@ options:
     description: The context in the kubeconfig. Falls back to E(K8S_AUTH_CONTEXT).
     type: str
   host:
-    description: URL of the API server, instead of a kubeconfig. Falls back to E(K8S_AUTH_HOST).
+    description: URL of the API server; wins over that of a kubeconfig. Falls back to E(K8S_AUTH_HOST).
     type: str
   api_key:
     description: Bearer token. Falls back to E(K8S_AUTH_API_KEY).

@@ -59,7 +59,7 @@ def faults(judged: Judged, revision: str | None, version: str | None) -> tuple[F
         return tuple(found)
     unready = [pod for pod in judged.pods if not pod.ready or (pod.proxy and not pod.proxy.ready)]
     found = [Fault(f"{at.short} in {at.namespace}, pod {pod.name}: not ready{_why(pod)}", False) for pod in unready]
-    if not found and not settled:
+    if not found and at.available < at.replicas:
         found = [Fault(f"{at.short} in {at.namespace}: {min(at.updated, at.available)} of {at.replicas} pods", False)]
     return tuple(found)
 
