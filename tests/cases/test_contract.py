@@ -6,14 +6,13 @@
 from __future__ import annotations
 
 import typing as t
+from pathlib import Path
 
 import pytest
 import yaml
 
-from tests.lab import samples
 from tests.lab.cluster import CHECKOUT, Cluster
 
-from .conftest import Namespaces
 from .tool import Facts, Tool, control_plane
 
 NEW = "1-30-3"
@@ -39,9 +38,10 @@ VERBS = yaml.safe_load((CHECKOUT / "meta" / "runtime.yml").read_text())["action_
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_both_ways_give_the_same(tool: Tool, namespaces: Namespaces, verb: str) -> None:
-    """In check mode, so that the second way finds what the first one found."""
-    options = _options(namespaces({"istio-injection": "enabled"}, [samples.deployment("api")]))[verb]
+def test_both_ways_give_the_same(other_lab: Cluster, tmp_path: Path, verb: str) -> None:
+    """In check mode, and on the cluster in which nothing else happens: so the second way finds what the first one found."""
+    tool = Tool(other_lab, tmp_path)
+    options = _options("shop")[verb]
     in_process = tool.task(verb, options, "--check")
     as_module = tool.task(verb, options, "--check", *THROUGH_THE_MODULE)
     assert "msg" in in_process
