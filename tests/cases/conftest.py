@@ -24,6 +24,7 @@ from .tool import Tool
 REVISION, REVISION_VERSION = "1-30-3", "1.30.3"
 
 Namespaces = Callable[..., str]
+Planes = list[tuple[Cluster, str]]
 
 
 @pytest.fixture(scope="session")
@@ -43,41 +44,58 @@ def lab() -> Iterator[Cluster]:
 
 
 @pytest.fixture
-def namespaces(lab: Cluster) -> Iterator[Namespaces]:
-    """Makes namespaces with names that no other test has; they are removed after the test, without waiting for it."""
-    made: list[str] = []
+def planes() -> Iterator[Planes]:
+    """Revisions of the test's own. They go after its namespaces, so that nothing looks as if it had lost its injector."""
+    made: Planes = []
+    yield made
+    for cluster, name in made:
+        mesh.uninstall(cluster, name)
+
+
+@pytest.fixture
+def namespaces(lab: Cluster, planes: Planes) -> Iterator[Namespaces]:
+    """Makes namespaces with names that no other test has. After the test they are on their way out; none is waited for."""
+    made: list[tuple[Cluster, str]] = []
     numbers = itertools.count(1)
     prefix = f"t{secrets.token_hex(3)}"
 
-    def make(labels: Mapping[str, str] | None = None, deployments: t.Iterable[Json] = (), *, wait: bool = True) -> str:
-        name = f"{prefix}-{next(numbers)}"
-        lab.api.post("/api/v1/namespaces", samples.namespace(name, labels))
-        made.append(name)
+    def make(
+        labels: Mapping[str, str] | None = None,
+        deployments: t.Iterable[Json] = (),
+        *,
+        name: str = "",
+        wait: bool = True,
+        on: Cluster = lab,
+    ) -> str:
+        name = name or f"{prefix}-{next(numbers)}"
+        on.api.post("/api/v1/namespaces", samples.namespace(name, labels))
+        made.append((on, name))
         for one in deployments:
-            lab.api.post(f"/apis/apps/v1/namespaces/{name}/deployments", one)
+            on.api.post(f"/apis/apps/v1/namespaces/{name}/deployments", one)
         if wait:
             account = f"/api/v1/namespaces/{name}/serviceaccounts"
-            lab.api.until(account, bool, timeout=30, what=f"the service account of {name}", fieldSelector="metadata.name=default")
-            samples.wait_ready(lab.api, [name])
+            on.api.until(account, bool, timeout=30, what=f"the service account of {name}", fieldSelector="metadata.name=default")
+            samples.wait_ready(on.api, [name])
         return name
 
     yield make
-    for name in made:
+    for cluster, name in made:
         with contextlib.suppress(ApiProblem):
-            lab.api.delete(f"/api/v1/namespaces/{name}", propagationPolicy="Background")
+            cluster.api.delete(f"/api/v1/namespaces/{name}", propagationPolicy="Background")
 
 
 @pytest.fixture(scope="session")
 def other_lab() -> Iterator[Cluster]:
-    """A second cluster, whose unrevisioned mesh is as ``istioctl install`` leaves it, with one namespace ``shop``."""
+    """A second cluster, whose unrevisioned mesh is as ``istioctl install`` leaves it, with its gateway and one namespace ``shop``."""
     cluster = Cluster(f"other-{os.getpid()}")
     cluster.start(owned=True)
     try:
         istioctl.install(cluster)
         mesh.wait_ready(cluster)
+        cluster.api.post(f"/apis/apps/v1/namespaces/{mesh.NAMESPACE}/deployments", samples.gateway())
         cluster.api.post("/api/v1/namespaces", samples.namespace("shop", samples.INJECTED))
         cluster.api.post("/apis/apps/v1/namespaces/shop/deployments", samples.deployment("api"))
-        samples.wait_ready(cluster.api, ["shop"])
+        samples.wait_ready(cluster.api, [mesh.NAMESPACE, "shop"])
         yield cluster
     finally:
         cluster.stop()
@@ -90,19 +108,26 @@ def tool(lab: Cluster, tmp_path: Path) -> Tool:
 
 
 @pytest.fixture
-def clean_record(lab: Cluster) -> Iterator[None]:
+def clean_record(request: pytest.FixtureRequest) -> Iterator[None]:
     """The record of an upgrade is one for a cluster: it goes before and after."""
-    _forget(lab)
+    for cluster in _labs(request):
+        _forget(cluster)
     yield
-    _forget(lab)
+    for cluster in _labs(request):
+        _forget(cluster)
 
 
 @pytest.fixture
-def revision(lab: Cluster, clean_record: None) -> Iterator[str]:
-    """A revision of the test's own, that is not there yet; its control plane goes after the test."""
+def revision(request: pytest.FixtureRequest, planes: Planes, clean_record: None) -> str:
+    """A revision of the test's own, that is not there yet; its control planes go after the test."""
     name = f"r{secrets.token_hex(3)}"
-    yield name
-    mesh.uninstall(lab, name)
+    planes += [(cluster, name) for cluster in _labs(request)]
+    return name
+
+
+def _labs(request: pytest.FixtureRequest) -> list[Cluster]:
+    """The clusters that a test uses."""
+    return [request.getfixturevalue(name) for name in ("lab", "other_lab") if name in request.fixturenames]
 
 
 def _forget(lab: Cluster) -> None:

@@ -11,11 +11,17 @@ from collections.abc import Iterable
 from tests.lab.api import Json
 from tests.lab.cluster import Cluster
 
+PRIOR = "meshops.io/prior-injection"
 STATUS = "sidecar.istio.io/status"
 
 
 def labels(lab: Cluster, names: Iterable[str]) -> list[dict[str, str]]:
     return [_metadata(lab, name).get("labels") or {} for name in names]
+
+
+def moved(was: dict[str, str], revision: str) -> dict[str, str]:
+    """A namespace's labels as an upgrade to this revision leaves them."""
+    return {name: value for name, value in was.items() if name != "istio-injection"} | {"istio.io/rev": revision}
 
 
 def annotations(lab: Cluster, names: Iterable[str]) -> list[dict[str, str]]:

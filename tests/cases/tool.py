@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 import typing as t
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,6 +45,11 @@ class Ran:
     @property
     def changed(self) -> int:
         return sum(int(number) for number in re.findall(r"changed=(\d+)", self.text))
+
+    @property
+    def said(self) -> str:
+        """In one line: Ansible breaks long ones."""
+        return " ".join(self.text.split())
 
     def succeeded(self) -> Ran:
         assert self.code == 0, self.text
@@ -151,6 +157,11 @@ class Tool:
     def writes(self, lab: Cluster | None = None) -> list[str]:
         """What this user has written so far, by the API server's own audit log: ``patch /api/v1/namespaces/shop``. No dry runs."""
         return [f"{event['verb']} {event['requestURI'].partition('?')[0]}" for event in self._events(lab or self.lab)]
+
+    def restarts(self, lab: Cluster | None = None) -> Counter[str]:
+        """How often it has stamped which workload: ``shop/api``. Helm's patches of its own Deployment are none."""
+        found = (re.fullmatch(r"patch /apis/apps/v1/namespaces/(.*)/deployments/(.*)", write) for write in self.writes(lab))
+        return Counter(f"{one[1]}/{one[2]}" for one in found if one and one[1] != mesh.NAMESPACE)
 
     def conflicts(self) -> int:
         """How often the API server told this user that somebody else was faster."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from .api import Api, ApiProblem, Json
-from .mesh import rolled_out
+from .mesh import VERSION, rolled_out
 from .stages import FAULT
 
 INJECTED = {"istio-injection": "enabled"}
@@ -40,6 +40,29 @@ def deployment(
         "kind": "Deployment",
         "metadata": {"name": name, "labels": selector},
         "spec": {"replicas": replicas, "selector": {"matchLabels": selector}, "template": template},
+    }
+
+
+def gateway(name: str = "istio-ingressgateway", revision: str = "default", version: str = VERSION, *, managed: bool = False) -> Json:
+    """A proxy that is rendered whole, which no injector touches: as ``istioctl install`` leaves it, or as istiod makes it of a Gateway."""
+    if managed:
+        selector = {"gateway.networking.k8s.io/gateway-name": name}
+        labels = selector | {"gateway.istio.io/managed": "istio.io-gateway-controller"}
+    else:
+        selector = {"app": name, "istio": name.removeprefix("istio-")}
+        labels = selector | {"istio.io/rev": revision, "operator.istio.io/component": "IngressGateways"}
+    template = {
+        "metadata": {"labels": labels | {"sidecar.istio.io/inject": "false"}, "annotations": {"istio.io/rev": revision}},
+        "spec": {
+            "containers": [{"name": "istio-proxy", "image": f"docker.io/istio/proxyv2:{version}", "args": ["proxy", "router"]}],
+            "terminationGracePeriodSeconds": 1,
+        },
+    }
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": name, "labels": labels},
+        "spec": {"replicas": 1, "selector": {"matchLabels": selector}, "template": template},
     }
 
 

@@ -1,0 +1,138 @@
+# SPDX-FileCopyrightText: 2026 The meshops.istio authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Stories of ways back: after what people and their clusters do between an upgrade and its rollback."""
+
+from __future__ import annotations
+
+import secrets
+
+from tests.lab import mesh, samples
+from tests.lab.api import Json
+from tests.lab.cluster import Cluster
+
+from .conftest import REVISION, REVISION_VERSION, Namespaces, Planes
+from .seen import PRIOR, annotations, labels, limit_pods, moved, proxies
+from .tool import Ran, Tool, variables
+
+ENABLED = {"istio-injection": "enabled"}
+APPS = [samples.deployment("api"), samples.deployment("worker", 2)]
+
+
+def upgrade(tool: Tool, *waves: list[str], to: str = REVISION, **more: object) -> Ran:
+    """To a control plane that stands already, where no other is named. Without waves, by the default one."""
+    return tool.play("canary_upgrade", **variables(to, REVISION_VERSION, waves=waves, **more))
+
+
+def test_a_first_onboarding_is_taken_back(lab: Cluster, tool: Tool, namespaces: Namespaces, clean_record: None) -> None:
+    """Without its sidecars nothing in it is stale by its labels, so that the rollback has to remember whose sidecars these are."""
+    name = namespaces({}, APPS)
+    before = labels(lab, [name]), annotations(lab, [name])
+    upgrade(tool, [name], **{"from": "default"}).succeeded()
+    assert proxies(lab, [name]) == {REVISION}
+    tool.play("rollback").succeeded()
+    assert (labels(lab, [name]), annotations(lab, [name])) == before
+    assert proxies(lab, [name]) == {None}
+    assert set(tool.restarts().values()) == {2}
+
+
+def test_a_namespace_that_lost_its_way_back_stays_and_is_named(
+    lab: Cluster, tool: Tool, namespaces: Namespaces, clean_record: None
+) -> None:
+    lost, kept = names = [namespaces(ENABLED, APPS) for _number in range(2)]
+    before = labels(lab, names)
+    upgrade(tool, names).succeeded()
+    lab.api.patch(f"/api/v1/namespaces/{lost}", {"metadata": {"annotations": {PRIOR: None}}})
+    back = tool.play("rollback").succeeded()
+    assert f'Namespace "{lost}" has lost its annotation {PRIOR}' in back.said
+    assert f'Namespace "{kept}" has lost' not in back.said
+    assert labels(lab, names) == [moved(before[0], REVISION), before[1]]
+    assert (proxies(lab, [lost]), proxies(lab, [kept])) == ({REVISION}, {"default"})
+    assert tool.restarts() == {f"{lost}/api": 1, f"{lost}/worker": 1, f"{kept}/api": 2, f"{kept}/worker": 2}
+
+
+def test_a_namespace_that_was_made_anew(lab: Cluster, tool: Tool, namespaces: Namespaces, clean_record: None) -> None:
+    """One by somebody who asked for the new revision at once, which is theirs; another was moved again, which is ours."""
+    theirs, ours, kept = names = [namespaces(ENABLED, APPS) for _number in range(3)]
+    before = labels(lab, names), annotations(lab, names)
+    upgrade(tool, names).succeeded()
+    for name in (theirs, ours):
+        lab.api.delete(f"/api/v1/namespaces/{name}")
+    for name, asks in ((theirs, {"istio.io/rev": REVISION}), (ours, ENABLED)):
+        lab.api.until("/api/v1/namespaces", lambda found: not found, timeout=60, what="it to go", fieldSelector=f"metadata.name={name}")
+        namespaces(asks, APPS, name=name)
+    upgrade(tool, [ours, kept]).succeeded()
+    assert proxies(lab, names) == {REVISION}
+    back = tool.play("rollback").succeeded()
+    assert f'Namespace "{theirs}" was made anew since the upgrade began' in back.said
+    assert back.said.count(" was made anew ") == 1
+    assert " has lost " not in back.said
+    assert (labels(lab, names), annotations(lab, names)) == ([moved(before[0][0], REVISION), *before[0][1:]], before[1])
+    assert (proxies(lab, [theirs]), proxies(lab, [ours, kept])) == ({REVISION}, {"default"})
+
+
+def test_the_way_back_is_refused_while_it_would_have_pods_refused(
+    lab: Cluster, tool: Tool, namespaces: Namespaces, planes: Planes, clean_record: None
+) -> None:
+    """Its injector is there and matches, but nobody answers: each new pod would be refused until somebody does."""
+    old = f"old-{secrets.token_hex(3)}"
+    planes.append((lab, old))
+    mesh.install_istiod(lab, revision=old)
+    mesh.wait_ready(lab, old)
+    name = namespaces({"istio.io/rev": old}, APPS)
+    before = labels(lab, [name]), annotations(lab, [name])
+    upgrade(tool, [name]).succeeded()
+
+    _scale(lab, old, 0)
+    written = tool.writes()
+    refused = tool.play("rollback")
+    assert refused.code != 0
+    assert f"New pods in namespace {name} would be refused" in refused.said
+    assert "no ready endpoint" in refused.said
+    assert tool.writes() == written
+
+    _scale(lab, old, 1)
+    tool.play("rollback").succeeded()
+    assert (labels(lab, [name]), annotations(lab, [name])) == before
+    assert proxies(lab, [name]) == {old}
+
+
+def _scale(lab: Cluster, revision: str, replicas: int) -> None:
+    """Until the API server would see it when it calls."""
+    istiod = mesh.release(revision)
+    lab.api.patch(f"/apis/apps/v1/namespaces/{mesh.NAMESPACE}/deployments/{istiod}", {"spec": {"replicas": replicas}})
+
+    def as_many(slices: list[Json]) -> bool:
+        return sum(bool(one["conditions"].get("ready")) for found in slices for one in found.get("endpoints") or ()) == replicas
+
+    slices = f"/apis/discovery.k8s.io/v1/namespaces/{mesh.NAMESPACE}/endpointslices"
+    lab.api.until(slices, as_many, timeout=30, what=f"{istiod}'s endpoints", labelSelector=f"kubernetes.io/service-name={istiod}")
+
+
+def test_two_upgrades_in_a_row_have_one_way_back(lab: Cluster, tool: Tool, namespaces: Namespaces, revision: str) -> None:
+    """What the first one moved is the second one's default wave; a rollback goes to the labels before the first."""
+    names = [namespaces(ENABLED, APPS), namespaces({**ENABLED, "team": "pay"}, APPS)]
+    before = labels(lab, names), annotations(lab, names)
+    upgrade(tool, names).succeeded()
+    upgrade(tool, to=revision).succeeded()
+    assert labels(lab, names) == [moved(was, revision) for was in before[0]]
+    assert proxies(lab, names) == {revision}
+    tool.play("rollback").succeeded()
+    assert (labels(lab, names), annotations(lab, names)) == before
+    assert proxies(lab, names) == {"default"}
+
+
+def test_a_failed_wave_is_rolled_back_where_that_is_wished(lab: Cluster, tool: Tool, namespaces: Namespaces, clean_record: None) -> None:
+    """The failure stays one. What was never reached is left alone, even where something in it is stale by somebody's doing."""
+    done, failing, never = names = [namespaces(ENABLED, APPS) for _number in range(3)]
+    lab.api.patch(f"/api/v1/namespaces/{never}", {"metadata": {"labels": {"istio-injection": None, "istio.io/rev": REVISION}}})
+    before = labels(lab, names), annotations(lab, names)
+    limit_pods(lab, failing, 3)
+    failed = upgrade(tool, [done], [failing], [never], **{"from": "default"}, grace_time=1, on_failure="rollback")
+    assert failed.code != 0
+    assert "exceeded quota" in failed.said
+    assert "has been rolled back" in failed.said
+    assert (labels(lab, names), annotations(lab, names)) == before
+    assert proxies(lab, names) == {"default"}
+    assert {count for at, count in tool.restarts().items() if at.startswith(f"{done}/")} == {2}
+    assert not any(at.startswith(f"{never}/") for at in tool.restarts())
