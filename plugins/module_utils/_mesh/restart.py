@@ -78,6 +78,6 @@ def _ours(judged: Judged, generation: int, stamp: str) -> Progress:
             f"{workload.short} in {workload.namespace} was restarted, and its new pods are not as they should be.",
             where=f"pod {wrong.name} in namespace {wrong.namespace}",
             why=f"it has {has}; expected was {judged.decision.revision or 'none'}",
-            do="look at the events of the pod and at the injectors; no further workload is restarted",
+            do="look at the events of the pod and at the injectors; started again, it is restarted once more",
         ),
     )
