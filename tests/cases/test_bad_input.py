@@ -119,6 +119,20 @@ def test_a_workload_that_cannot_be_restarted_blocks(lab: Cluster, tool: Tool, na
     )
 
 
+def test_what_nobody_could_give_back_blocks(lab: Cluster, tool: Tool, namespaces: Namespaces) -> None:
+    """A typo in a label: the move would hide it, and a rollback to it would take the sidecars away."""
+    lost, bare = (namespaces({"istio-injection": asks}, [samples.deployment("api")]) for asks in ("enabled", "disabled"))
+    for name in (lost, bare):
+        lab.api.patch(f"/api/v1/namespaces/{name}", {"metadata": {"labels": {"istio-injection": None, "istio.io/rev": "nosuch"}}})
+    _refused(
+        tool,
+        tool.play("canary_upgrade", **variables("x", VERSION, waves=[[lost, bare]])).text,
+        f'Namespace "{lost}" would lose its sidecars',
+        f'Namespace "{bare}" asks for what nobody serves',
+        "label istio.io/rev=nosuch",
+    )
+
+
 @pytest.fixture
 def a_namespace(namespaces: Namespaces) -> str:
     return namespaces({"istio-injection": "enabled"}, [samples.deployment("api")])

@@ -11,14 +11,14 @@ import typing as t
 
 import pytest
 
-from tests.lab import mesh, samples
+from tests.lab import istioctl, mesh, samples
 from tests.lab.api import Json
-from tests.lab.cluster import Cluster
-from tests.lab.stages import CRASH, FAULT, IMAGE_PULL
+from tests.lab.cluster import Cluster, condition
+from tests.lab.stages import CRASH, FAULT, IMAGE_PULL, NEVER_READY, SLOW_START
 
 from .conftest import Namespaces
-from .seen import annotations, labels, proxies
-from .tool import Tool
+from .seen import annotations, labels, limit_pods, proxies
+from .tool import Tool, until
 
 ENABLED = {"istio-injection": "enabled"}
 NEW, VERSION = "1-30-3", "1.30.3"
@@ -224,6 +224,69 @@ def test_a_proof_waits_for_pods_that_become_ready(lab: Cluster, tool: Tool, name
     assert any(line.startswith("proof: 0 of 1 done") for line in tool.said)
 
 
+def test_a_proof_waits_for_all_that_has_something_to_prove(lab: Cluster, tool: Tool, namespaces: Namespaces) -> None:
+    """Also for what this version never restarts, and is not done with it when the last Deployment is ready."""
+    name = namespaces(ENABLED, [samples.deployment("api", fault=SLOW_START)], wait=False)
+    db = samples.deployment("db", fault=NEVER_READY)
+    lab.api.post(f"/apis/apps/v1/namespaces/{name}/statefulsets", db | {"kind": "StatefulSet"})
+    lab.api.until(f"/api/v1/namespaces/{name}/pods", _running(2), timeout=30, what="the pods of both")
+    late = tool.verb("proxy_check", namespaces=[name], wait_timeout=4)
+    assert late["error"]["kind"] == "timeout", late
+    assert f"sts/db in {name}" in late["msg"]
+    assert "deploy/api" not in late["msg"], "it is ready by now"
+
+
+def _running(number: int) -> t.Callable[[list[Json]], bool]:
+    return lambda pods: sum(pod.get("status", {}).get("phase") == "Running" for pod in pods) >= number
+
+
+def test_what_has_no_pods_though_it_should_is_a_fault(lab: Cluster, tool: Tool, namespaces: Namespaces) -> None:
+    name = namespaces(ENABLED, wait=False)
+    limit_pods(lab, name, 0)
+    deployments = f"/apis/apps/v1/namespaces/{name}/deployments"
+    lab.api.post(deployments, samples.deployment("api", 2))
+    lab.api.until(deployments, lambda found: condition(found[0], "ReplicaFailure"), timeout=30, what="the quota's refusal")
+    failed = tool.fails("proxy_check", namespaces=[name], wait_timeout=1, grace_time=1)
+    assert f"deploy/api in {name}: 0 of 2 pods" in failed
+
+
+@pytest.mark.parametrize("verb", ["proxy_check", "workload_restart"])
+def test_a_namespace_that_does_not_exist_is_no_namespace_without_faults(tool: Tool, verb: str) -> None:
+    assert "Some namespaces do not exist" in tool.fails(verb, namespaces=["nosuch"])
+
+
+def test_what_resolves_to_something_else_is_not_proved(lab: Cluster, tool: Tool, namespaces: Namespaces) -> None:
+    """Nothing in it could show: its pods have no sidecar, and by its label that is just as it should be."""
+    name = namespaces({"istio.io/rev": "typo"}, [samples.deployment("api")])
+    told = tool.fails("proxy_check", namespaces=[name], revision=NEW)
+    assert f"namespace {name}, label istio.io/rev=typo" in told
+
+
+def test_a_deployment_may_be_made_anew_while_it_restarts(lab: Cluster, tool: Tool, namespaces: Namespaces) -> None:
+    """The first can never be ready, so that the restart ends by the second alone."""
+    name = namespaces(ENABLED, [samples.deployment("api", fault=NEVER_READY)], wait=False)
+    lab.api.until(f"/api/v1/namespaces/{name}/pods", _running(1), timeout=30, what="its pod")
+    move(lab, name)
+    path = f"/apis/apps/v1/namespaces/{name}/deployments"
+
+    def make_anew() -> None:
+        until(lambda: bool(tool.restarts()), "the restart")
+        lab.api.delete(f"{path}/api", propagationPolicy="Background")
+        lab.api.post(path, samples.deployment("api"))
+
+    somebody = threading.Thread(target=make_anew)
+    somebody.start()
+    try:
+        done = tool.verb("workload_restart", namespaces=[name], wait_timeout=20)
+    finally:
+        somebody.join()
+    assert not done.get("failed"), done["msg"]
+    assert done["restarted"] == [f"{name}/deploy/api"]
+    assert tool.restarts() == {f"{name}/api": 1}
+    samples.wait_ready(lab.api, [name])
+    assert proxies(lab, [name]) == {NEW}
+
+
 # upgrade_plan and upgrade_state
 
 
@@ -235,6 +298,37 @@ def test_a_plan_only_reads(tool: Tool, namespaces: Namespaces) -> None:
     assert plan["moves"] == [{"namespace": name, "before": "istio-injection=enabled", "after": f"istio.io/rev={NEW}"}]
     assert plan["restarts"] == [f"{name}/deploy/api", f"{name}/deploy/worker"]
     assert tool.writes() == []
+
+
+def test_what_was_ill_before_is_a_warning_and_blocks_nothing(lab: Cluster, tool: Tool, namespaces: Namespaces) -> None:
+    name = namespaces(ENABLED, [samples.deployment("api"), samples.deployment("ill", fault=CRASH)], wait=False)
+    lab.api.until(f"/api/v1/namespaces/{name}/pods", _running(2), timeout=30, what="both pods")
+    lab.api.until(
+        f"/apis/apps/v1/namespaces/{name}/deployments", lambda found: sum(map(mesh.rolled_out, found)) == 1, timeout=30, what="deploy/api"
+    )
+    plan = tool.verb("upgrade_plan", revision=NEW, waves=[[name]], from_revision="default")
+    assert plan["restarts"] == [f"{name}/deploy/api", f"{name}/deploy/ill"]
+    assert any(f"deploy/ill in {name}" in warning and "0 of 1 pods" in warning for warning in plan["warnings"]), plan["warnings"]
+    assert not any("deploy/api" in warning for warning in plan["warnings"])
+
+
+@pytest.fixture
+def second_injector(lab: Cluster) -> t.Iterator[str]:
+    """One more that takes what asks for the unrevisioned control plane. It would take the pods of every other test too."""
+    name = "second-sidecar-injector"
+    one = lab.api.get(f"{istioctl.MUTATING}/istio-sidecar-injector")
+    lab.api.post(istioctl.MUTATING, {"metadata": {"name": name, "labels": {"istio.io/rev": NEW}}, "webhooks": one["webhooks"]})
+    yield name
+    lab.api.delete(f"{istioctl.MUTATING}/{name}")
+
+
+def test_what_two_injectors_take_is_not_moved(tool: Tool, namespaces: Namespaces, second_injector: str) -> None:
+    """Which sidecar stays depends on the order of their names, so that nothing that is predicted could be relied on."""
+    name = namespaces(ENABLED, [samples.deployment("api")])
+    told = tool.fails("upgrade_plan", revision="anew", waves=[[name]], from_revision="default")
+    assert f'Pods in namespace "{name}" are taken by two injectors' in told
+    assert "istio-sidecar-injector (default)" in told
+    assert f"{second_injector} ({NEW})" in told
 
 
 def test_the_record_says_where_to_go_on(tool: Tool, namespaces: Namespaces, clean_record: None) -> None:

@@ -155,17 +155,18 @@ class Tool:
         }
 
     def writes(self, lab: Cluster | None = None) -> list[str]:
-        """What this user has written so far, by the API server's own audit log: ``patch /api/v1/namespaces/shop``. No dry runs."""
-        return [f"{event['verb']} {event['requestURI'].partition('?')[0]}" for event in self._events(lab or self.lab)]
+        """What this user has tried to write so far, by the API server's own audit log: ``patch /api/v1/namespaces/shop``. No dry runs."""
+        return [_text(event) for event in self._events(lab or self.lab)]
 
     def restarts(self, lab: Cluster | None = None) -> Counter[str]:
         """How often it has stamped which workload: ``shop/api``. Helm's patches of its own Deployment are none."""
-        found = (re.fullmatch(r"patch /apis/apps/v1/namespaces/(.*)/deployments/(.*)", write) for write in self.writes(lab))
+        done = (_text(event) for event in self._events(lab or self.lab) if _code(event) < 400)
+        found = (re.fullmatch(r"patch /apis/apps/v1/namespaces/(.*)/deployments/(.*)", write) for write in done)
         return Counter(f"{one[1]}/{one[2]}" for one in found if one and one[1] != mesh.NAMESPACE)
 
     def conflicts(self) -> int:
         """How often the API server told this user that somebody else was faster."""
-        return sum(event.get("responseStatus", {}).get("code") == 409 for event in self._events(self.lab))
+        return sum(_code(event) == 409 for event in self._events(self.lab))
 
     def _events(self, lab: Cluster) -> Iterator[Facts]:
         for line in lab.audit_log.read_text().splitlines():
@@ -177,6 +178,14 @@ class Tool:
 
     def _login(self) -> dict[str, object]:
         return {"kubeconfig": str(self.lab.kubeconfig), "impersonate_user": self.user, "impersonate_groups": ["system:masters"]}
+
+
+def _text(event: Facts) -> str:
+    return f"{event['verb']} {event['requestURI'].partition('?')[0]}"
+
+
+def _code(event: Facts) -> int:
+    return int(event.get("responseStatus", {}).get("code", 0))
 
 
 def control_plane(revision: str, version: str, **more: object) -> dict[str, object]:
