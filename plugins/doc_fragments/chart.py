@@ -23,7 +23,7 @@ options:
     type: dict
     default: {}
   helm:
-    description: The helm binary (3 or 4), by name or path.
+    description: The helm binary (3.13 or newer), by name or path.
     type: str
     default: helm
 """

@@ -151,7 +151,7 @@ def _helm(binary: str, *words: str, values: Mapping[str, t.Any] | None = None) -
 
 
 def _no_helm(binary: str, why: str) -> MeshError:
-    return MeshError("There is no helm.", where=f'"{binary}"', why=why, do="install helm 3 or 4, or name it: helm (mesh_helm)")
+    return MeshError("There is no helm.", where=f'"{binary}"', why=why, do="install helm 3.13 or newer, or name it: helm (mesh_helm)")
 
 
 def _environment() -> dict[str, str]:
