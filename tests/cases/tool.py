@@ -99,7 +99,11 @@ class Tool:
     ) -> Ran:
         """A playbook of the collection on this lab, or on the hosts given."""
         process = self.started(playbook, *words, hosts=hosts, impersonate=impersonate, **variables)
-        text, _nothing = process.communicate(timeout=300)
+        try:
+            text, _nothing = process.communicate(timeout=300)
+        except subprocess.TimeoutExpired:
+            kill(process)
+            raise
         return Ran(process.returncode, text)
 
     def started(
