@@ -91,6 +91,10 @@ BLOCKED = {
         mesh((SHOP, namespace("legacy", rev="1-28-2")), ((deployment("a", "legacy"), proxy("1-28-2", "1.28.2")),)),
         'no injector here serves revision or tag "1-28-2" (there are: default)',
     ),
+    "pods that would come back without a sidecar": Blocked(
+        mesh((SHOP,), ((deployment("web", "shop", labels={"sidecar.istio.io/inject": "false"}), proxy()),)),
+        "the pod templates opt out of injection",
+    ),
     "several revisions, none of them named": Blocked(
         mesh((SHOP, namespace("pay", rev="1-28-2")), injectors=(unrevisioned(), expected_injector("1-28-2"))), "Several revisions"
     ),

@@ -150,26 +150,26 @@ def _orphan_blockers(before: Snapshot, after: Snapshot, target: Target, names: S
         yield MeshError(
             f'Namespace "{name}" would lose its sidecars.' if orphans else f'Namespace "{name}" asks for what nobody serves.',
             where=f"label {asks.text()}{workloads}",
-            why=_why_nothing(before, asks),
+            why=_why_nothing(before, name, asks),
             do=_way_out(before, name, asks),
         )
 
 
-def _why_nothing(snapshot: Snapshot, asks: Asks) -> str:
+def _why_nothing(snapshot: Snapshot, name: str, asks: Asks) -> str:
+    if snapshot.gets(name).revision:
+        return "the pod templates opt out of injection; the running pods still have a sidecar"
     if asks.injection not in (None, "enabled"):
         return f"istio-injection={asks.injection} keeps new pods without a sidecar; the running ones still have one"
     if asks.injection == "enabled":
         return f"no injector here serves istio-injection=enabled (there are: {_served(snapshot)})"
     if asks.revision is None:
         return "the namespace asks for none, and no injector takes these pods by their own labels"
-    if asks.revision in {injector.alias for injector in snapshot.injectors}:
-        return "the pod templates opt out of injection; the running pods still have a sidecar"
     return f'no injector here serves revision or tag "{asks.revision}" (there are: {_served(snapshot)})'
 
 
 def _way_out(snapshot: Snapshot, name: str, asks: Asks) -> str:
     leave = f'leave it out: mesh_exclude=["{name}"]'
-    if asks.injection not in (None, "enabled") or asks.revision in {injector.alias for injector in snapshot.injectors}:
+    if asks.injection not in (None, "enabled") or snapshot.gets(name).revision:
         return f"restart them to have the sidecars gone, or {leave}"
     to = next((i.alias for i in snapshot.injectors if not i.disabled), "REVISION")
     old = " istio-injection-" if asks.injection is not None else ""
