@@ -13,7 +13,7 @@ from tests.lab.cluster import Cluster
 
 from .conftest import REVISION, REVISION_VERSION, Namespaces, Planes
 from .seen import PRIOR, annotations, labels, limit_pods, moved, proxies
-from .tool import Ran, Tool, variables
+from .tool import RECORDED, Ran, Tool, variables, written
 
 ENABLED = {"istio-injection": "enabled"}
 APPS = [samples.deployment("api"), samples.deployment("worker", 2)]
@@ -84,12 +84,12 @@ def test_the_way_back_is_refused_while_it_would_have_pods_refused(
     upgrade(tool, [name]).succeeded()
 
     _scale(lab, old, 0)
-    written = tool.writes()
+    done = tool.writes()
     refused = tool.play("rollback")
     assert refused.code != 0
     assert f"New pods in namespace {name} would be refused" in refused.said
     assert "no ready endpoint" in refused.said
-    assert tool.writes() == written
+    assert tool.writes() == done
 
     _scale(lab, old, 1)
     tool.play("rollback").succeeded()
@@ -135,4 +135,21 @@ def test_a_failed_wave_is_rolled_back_where_that_is_wished(lab: Cluster, tool: T
     assert (labels(lab, names), annotations(lab, names)) == before
     assert proxies(lab, names) == {"default"}
     assert {count for at, count in tool.restarts().items() if at.startswith(f"{done}/")} == {2}
+    assert not any(at.startswith(f"{never}/") for at in tool.restarts())
+
+
+def test_a_rollback_that_was_killed_does_not_go_further_than_it_would_have(
+    lab: Cluster, tool: Tool, namespaces: Namespaces, clean_record: None
+) -> None:
+    """What it concerned is known still, when some of it has its labels back and shows nothing any more."""
+    failing, never = names = [namespaces(ENABLED, APPS) for _number in range(2)]
+    before = labels(lab, names), annotations(lab, names)
+    limit_pods(lab, failing, 3)
+    assert "is paused" in upgrade(tool, [failing], [never], grace_time=1).said
+    made_stale = {"metadata": {"labels": {"istio-injection": None, "istio.io/rev": REVISION}}}
+    lab.api.patch(f"/api/v1/namespaces/{never}", made_stale)
+    tool.killed(written(RECORDED), "rollback")
+    tool.play("rollback").succeeded()
+    assert (labels(lab, names), annotations(lab, names)) == ([before[0][0], moved(before[0][1], REVISION)], before[1])
+    assert proxies(lab, names) == {"default"}
     assert not any(at.startswith(f"{never}/") for at in tool.restarts())

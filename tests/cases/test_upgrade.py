@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import json
 import random
-import re
-from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -18,9 +16,8 @@ from tests.lab.cluster import Cluster
 
 from .conftest import Namespaces, Planes
 from .seen import PRIOR, annotations, labels, limit_pods, moved, proxies
-from .tool import Tool, kill, until, variables
+from .tool import RECORDED, Tool, variables, written
 
-Point = Callable[[Sequence[str]], bool]
 ENABLED = {"istio-injection": "enabled"}
 VERSION = "1.30.3"
 APPS = [samples.deployment("api"), samples.deployment("worker", 2)]
@@ -44,9 +41,9 @@ def test_a_mesh_moves_in_two_waves_and_back(lab: Cluster, tool: Tool, namespaces
     assert set(tool.restarts().values()) == {1}
     assert len(tool.restarts()) == 6
 
-    written = tool.writes()
+    done = tool.writes()
     again = tool.play("canary_upgrade", **asked).succeeded()
-    assert (again.changed, tool.writes()) == (0, written)
+    assert (again.changed, tool.writes()) == (0, done)
 
     status = tool.play("status").succeeded().text
     assert f"upgrade to {revision}: done" in status
@@ -55,9 +52,9 @@ def test_a_mesh_moves_in_two_waves_and_back(lab: Cluster, tool: Tool, namespaces
     assert (labels(lab, names), annotations(lab, names)) == before
     assert proxies(lab, names) == {"default"}
 
-    written = tool.writes()
+    done = tool.writes()
     again = tool.play("rollback").succeeded()
-    assert (again.changed, tool.writes()) == (0, written)
+    assert (again.changed, tool.writes()) == (0, done)
 
 
 def test_a_revisioned_mesh_moves_too(lab: Cluster, tool: Tool, namespaces: Namespaces, revision: str) -> None:
@@ -94,28 +91,22 @@ def test_an_unrevisioned_mesh_as_istioctl_leaves_it(other_lab: Cluster, namespac
     assert not any(write.endswith(("/istio-ingressgateway", "/edge-istio")) for write in tool.writes())
 
 
-def _seen(pattern: str, times: int = 1) -> Point:
-    """A point in a run: so many writes of this kind have been done."""
-    return lambda writes: sum(bool(re.search(pattern, write)) for write in writes) >= times
-
-
 SEED = random.randrange(10**6)
 RELABELLED = r"patch /api/v1/namespaces/t\w+-\d+$"
 STAMPED = r"patch .*/namespaces/t\w+-\d+/deployments/"
-RECORDED = "patch .*/configmaps/meshops-upgrade"
 THERE = {
-    "the record was begun": _seen("create .*/configmaps$"),
-    "helm wrote its first Secret": _seen("create .*/secrets$"),
-    "the first namespace was moved": _seen(RELABELLED),
-    "the first Deployment was stamped": _seen(STAMPED),
-    "wave 1 was recorded": _seen(RECORDED),
-    f"so many writes as seed {SEED} says": _seen("", random.Random(SEED).randint(2, 20)),
+    "the record was begun": written("create .*/configmaps$"),
+    "helm wrote its first Secret": written("create .*/secrets$"),
+    "the first namespace was moved": written(RELABELLED),
+    "the first Deployment was stamped": written(STAMPED),
+    "wave 1 was recorded": written(RECORDED),
+    f"so many writes as seed {SEED} says": written("", random.Random(SEED).randint(2, 20)),
 }
 BACK = {
-    "the rollback was recorded": _seen(RECORDED),
-    "the first namespace has its labels back": _seen(RELABELLED),
-    "the first Deployment was stamped": _seen(STAMPED),
-    "all Deployments were stamped": _seen(STAMPED, 4),
+    "the rollback was recorded": written(RECORDED),
+    "the first namespace has its labels back": written(RELABELLED),
+    "the first Deployment was stamped": written(STAMPED),
+    "all Deployments were stamped": written(STAMPED, 4),
 }
 
 
@@ -126,7 +117,7 @@ def test_an_upgrade_that_was_killed_goes_on_where_it_was(
     names = [namespaces(ENABLED, APPS) for _number in range(2)]
     before = labels(lab, names)
     asked = variables(revision, VERSION, waves=[names[:1], names[1:]], grace_time=5)
-    _killed(tool, THERE[there], "canary_upgrade", **asked)
+    tool.killed(THERE[there], "canary_upgrade", **asked)
     tool.play("canary_upgrade", **asked).succeeded()
     assert proxies(lab, names) == {revision}
     assert labels(lab, names) == [moved(was, revision) for was in before]
@@ -142,21 +133,12 @@ def test_a_rollback_that_was_killed_goes_on_where_it_was(
     before = labels(lab, names), annotations(lab, names)
     asked = variables(revision, VERSION, waves=[names])
     tool.play("canary_upgrade", **asked).succeeded()
-    _killed(tool, BACK[back], "rollback")
+    tool.killed(BACK[back], "rollback")
     assert "A rollback is under way" in tool.play("canary_upgrade", **asked).text
     tool.play("rollback").succeeded()
     assert (labels(lab, names), annotations(lab, names)) == before
     assert proxies(lab, names) == {"default"}
     assert sorted(tool.restarts().values()) == [2] * 4, "once there and once back"
-
-
-def _killed(tool: Tool, point: Point, playbook: str, **asked: object) -> None:
-    """Counted from now on. A run that comes to its end first was too fast: the point says nothing then, and the test fails."""
-    done = len(tool.writes())
-    process = tool.started(playbook, **asked)
-    until(lambda: point(tool.writes()[done:]) or process.poll() is not None, "the point")
-    assert process.poll() is None, "it was over before it could be killed"
-    kill(process)
 
 
 def test_a_failure_pauses_and_a_later_run_goes_on(lab: Cluster, tool: Tool, namespaces: Namespaces, revision: str) -> None:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import json
 import os
@@ -16,7 +17,7 @@ import sys
 import time
 import typing as t
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -32,7 +33,10 @@ from tests.lab.cluster import CHECKOUT, Cluster
 VERBS = "ansible_collections.meshops.istio.plugins.module_utils._verbs"
 PROGRAMS = Path(sys.executable).parent
 IMPERSONATION = ("K8S_AUTH_IMPERSONATE_USER", "K8S_AUTH_IMPERSONATE_GROUPS")
+RECORDED = "patch .*/configmaps/meshops-upgrade$"
 Facts = dict[str, t.Any]
+Point = Callable[[Sequence[str]], bool]
+"""Where a run is, by what it has written so far."""
 
 
 @dataclass(frozen=True)
@@ -130,6 +134,19 @@ class Tool:
             start_new_session=True,
         )
 
+    def killed(self, point: Point, playbook: str, **variables: object) -> None:
+        """A playbook that is ended at a point, counted from its start, as a machine that loses power would end it.
+
+        One that comes to its end first was too fast: the point says nothing then, and the test fails.
+        """
+        before = len(self.writes())
+        process = self.started(playbook, **variables)
+        try:
+            until(lambda: point(self.writes()[before:]) or process.poll() is not None, "the point")
+            assert process.poll() is None, "it was over before it could be killed"
+        finally:
+            kill(process)
+
     def run(self, command: list[str], **environment: str) -> Ran:
         done = subprocess.run(
             [str(PROGRAMS / command[0]), *command[1:]],
@@ -205,9 +222,15 @@ def variables(revision: str, version: str, **more: object) -> dict[str, object]:
 
 
 def kill(process: subprocess.Popen[str]) -> None:
-    """All of it at once, as a machine that loses power would end it."""
-    os.killpg(process.pid, signal.SIGKILL)
+    """All of it at once, if it is there still."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+
+
+def written(pattern: str, times: int = 1) -> Point:
+    """So many writes of this kind have been done."""
+    return lambda writes: sum(bool(re.search(pattern, write)) for write in writes) >= times
 
 
 def until(met: Callable[[], bool], what: str, seconds: float = 60) -> None:
