@@ -483,7 +483,7 @@ def _performed(problem: Callable[[], object], **options: object) -> dict[str, t.
         problem()
         return Result("done")
 
-    verb = Verb[None]("test", {}, lambda _params: None, run)
+    verb: Verb[None] = Verb("test", {}, lambda _params: None, run)
     params = {**dict.fromkeys(AUTH), "host": "http://127.0.0.1:1", **options}
     return perform(verb, params, check_mode=False, say=lambda _line: None)
 
