@@ -126,7 +126,7 @@ def test_what_nobody_could_give_back_blocks(lab: Cluster, tool: Tool, namespaces
         lab.api.patch(f"/api/v1/namespaces/{name}", {"metadata": {"labels": {"istio-injection": None, "istio.io/rev": "nosuch"}}})
     _refused(
         tool,
-        tool.play("canary_upgrade", **variables("x", VERSION, waves=[[lost, bare]])).text,
+        tool.play("canary_upgrade", **variables("x", VERSION, waves=[[lost, bare]], **{"from": "default"})).text,
         f'Namespace "{lost}" would lose its sidecars',
         f'Namespace "{bare}" asks for what nobody serves',
         "label istio.io/rev=nosuch",
