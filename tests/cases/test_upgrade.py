@@ -116,7 +116,7 @@ def test_an_upgrade_that_was_killed_goes_on_where_it_was(
 ) -> None:
     names = [namespaces(ENABLED, APPS) for _number in range(2)]
     before = labels(lab, names)
-    asked = variables(revision, VERSION, waves=[names[:1], names[1:]], grace_time=5)
+    asked = variables(revision, VERSION, waves=[names[:1], names[1:]], restart_concurrency=1)
     tool.killed(THERE[there], "canary_upgrade", **asked)
     tool.play("canary_upgrade", **asked).succeeded()
     assert proxies(lab, names) == {revision}
@@ -133,7 +133,7 @@ def test_a_rollback_that_was_killed_goes_on_where_it_was(
     before = labels(lab, names), annotations(lab, names)
     asked = variables(revision, VERSION, waves=[names])
     tool.play("canary_upgrade", **asked).succeeded()
-    tool.killed(BACK[back], "rollback")
+    tool.killed(BACK[back], "rollback", mesh_restart_concurrency=1)
     assert "A rollback is under way" in tool.play("canary_upgrade", **asked).text
     tool.play("rollback").succeeded()
     assert (labels(lab, names), annotations(lab, names)) == before

@@ -174,6 +174,17 @@ def test_no_more_than_so_many_roll_at_a_time(lab: Cluster, tool: Tool, namespace
     assert most == 1
 
 
+def test_a_rollout_that_is_under_way_is_waited_for_and_not_begun_again(lab: Cluster, tool: Tool, namespaces: Namespaces) -> None:
+    """Somebody's deploy, or what a run that was killed has stamped: its new pods are the ones that are wanted."""
+    name = namespaces(ENABLED, [samples.deployment("api")])
+    move(lab, name)
+    deploy = {"spec": {"template": {"metadata": {"annotations": {FAULT: SLOW_START}}}}}
+    lab.api.patch(f"/apis/apps/v1/namespaces/{name}/deployments/api", deploy)
+    done = tool.verb("workload_restart", namespaces=[name])
+    assert (done["changed"], done["restarted"], tool.writes()) == (False, [], [])
+    assert proxies(lab, [name]) == {NEW}
+
+
 FAILURES = {
     "a crash loop, after the grace time": (CRASH, "CrashLoopBackOff"),
     "an image that cannot be pulled, after the grace time": (IMAGE_PULL, "ImagePullBackOff"),
