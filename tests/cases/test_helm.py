@@ -9,10 +9,13 @@ import base64
 import contextlib
 import gzip
 import json
+import os
 import shutil
+import signal
 import threading
 import typing as t
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -161,16 +164,21 @@ def _pending(lab: Cluster, revision: str, *, ours: bool = True) -> Callable[[], 
 
 def test_a_record_of_ours_is_marked_before_helm_does_anything(tool: Tool, revision: str, tmp_path: Path) -> None:
     """By a chart that helm takes minutes for, and dies in: its hook never comes to its end."""
-    helm = tmp_path / "helm"
-    real = binaries() / "helm"
-    helm.write_text(f'#!/bin/sh\nif [ "$1" = upgrade ]; then exec timeout -s KILL 3 {real} "$@"; fi\nexec {real} "$@"\n')
+    helm, pid = tmp_path / "helm", tmp_path / "pid"
+    helm.write_text(f'#!/bin/sh\n[ "$1" = upgrade ] && echo $$ > {pid}\nexec {binaries() / "helm"} "$@"\n')
     helm.chmod(0o755)
     chart = tmp_path / "chart"
     shutil.copytree(mesh.CHARTS / "istiod", chart)
     (chart / "templates" / "hook.yaml").write_text(HOOK)
-    failed = tool.verb("control_plane", **control_plane(revision, VERSION, helm=str(helm), chart=str(chart)))
-    assert failed["failed"]
-    labels = _record(tool.lab, revision)["metadata"]["labels"]
+    asked = control_plane(revision, VERSION, helm=str(helm), chart=str(chart))
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(tool.verb, "control_plane", **asked)
+        records = f"/api/v1/namespaces/{mesh.NAMESPACE}/secrets"
+        chosen = f"owner=helm,name=istiod-{revision}"
+        (record,) = tool.lab.api.until(records, bool, timeout=60, what="helm's record", labelSelector=chosen)
+        os.kill(int(pid.read_text()), signal.SIGKILL)
+        assert running.result()["failed"]
+    labels = record["metadata"]["labels"]
     assert (labels["status"], labels["meshops.io/number"]) == ("pending-install", "1")
 
 
