@@ -44,7 +44,7 @@ def test_a_namespace_that_lost_its_way_back_stays_and_is_named(
     upgrade(tool, names).succeeded()
     lab.api.patch(f"/api/v1/namespaces/{lost}", {"metadata": {"annotations": {PRIOR: None}}})
     back = tool.play("rollback").succeeded()
-    assert f'Namespace "{lost}" has lost its annotation {PRIOR}' in back.said
+    assert f'Namespace "{lost}" has no annotation {PRIOR}' in back.said
     assert f'Namespace "{kept}" has lost' not in back.said
     assert labels(lab, names) == [moved(before[0], REVISION), before[1]]
     assert (proxies(lab, [lost]), proxies(lab, [kept])) == ({REVISION}, {"default"})

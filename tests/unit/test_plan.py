@@ -80,6 +80,9 @@ BLOCKED = {
     ),
     "a kind that is not restarted yet": Blocked(mesh((SHOP,), ((deployment("db", "shop", "StatefulSet"), proxy()),)), "need a restart"),
     "a paused Deployment": Blocked(mesh((SHOP,), ((replace(deployment("web", "shop"), paused=True), proxy()),)), "paused"),
+    "pods that a deleted Deployment has left": Blocked(
+        mesh((SHOP,), ((replace(deployment("left", "shop"), of_pods=True), proxy()),)), "deploy/left in shop"
+    ),
     "a bare pod": Blocked(mesh((SHOP,), ((deployment("once", "shop", "Pod"), proxy()),)), "pod/once in shop"),
     "a namespace that keeps sidecars out": Blocked(
         mesh((SHOP, namespace("closed", injection="disabled"))), "istio-injection=disabled", (("closed",),)
@@ -267,7 +270,7 @@ LOST = {
     "it was moved and has its way back": (replace(SHOP.asking(Asks(revision=NEW)), prior=SHOP.asks), ""),
     "it was made anew and moved again": (replace(SHOP.asking(Asks(revision=NEW)), prior=SHOP.asks, uid="another"), ""),
     "it was made anew": (replace(SHOP.asking(Asks(revision=NEW)), uid="another"), "was made anew since the upgrade began"),
-    "its annotation is gone": (SHOP.asking(Asks(revision=NEW)), "has lost its annotation meshops.io/prior-injection"),
+    "its annotation is gone": (SHOP.asking(Asks(revision=NEW)), "has no annotation meshops.io/prior-injection"),
 }
 
 

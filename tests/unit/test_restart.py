@@ -43,6 +43,7 @@ def test_only_stale_workloads_of_these_namespaces_restart() -> None:
         (deployment("orphan", "lost"), OLD_PROXY),
         (replace(deployment("paused", "shop"), paused=True), OLD_PROXY),
         (deployment("db", "shop", "StatefulSet"), OLD_PROXY),
+        (replace(deployment("left", "shop"), of_pods=True), OLD_PROXY),
     )
     assert starts(step(mesh)) == ["shop/deploy/stale"]
 

@@ -11,7 +11,7 @@ from ansible_collections.meshops.istio.plugins.module_utils._mesh.errors import 
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.namespaces import (
     Asks,
 )
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.restart import RESTARTABLE
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.restart import restartable
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision import DEFAULT
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.rollout import rolling
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.snapshot import Snapshot
@@ -78,8 +78,8 @@ def _rendering_blockers(target: Target) -> Iterable[MeshError]:
 
 
 def _kind_blockers(restarts: Iterable[Judged]) -> list[MeshError]:
-    others = [judged for judged in restarts if judged.workload.kind not in RESTARTABLE]
-    paused = [judged for judged in restarts if judged.workload.kind in RESTARTABLE and judged.workload.paused]
+    others = [judged for judged in restarts if not restartable(judged.workload)]
+    paused = [judged for judged in restarts if restartable(judged.workload) and judged.workload.paused]
     blockers = []
     if others:
         blockers.append(

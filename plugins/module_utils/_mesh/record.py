@@ -155,4 +155,4 @@ def _lost(record: Record, name: str, uid: str, found: Namespace | None) -> str:
         return ""
     if found.uid != uid:
         return f'Namespace "{name}" was made anew since the upgrade began; its labels are left as they are: {found.asks.text()}.'
-    return f'Namespace "{name}" has lost its annotation {PRIOR}; its labels are left as they are: {found.asks.text()}.'
+    return f'Namespace "{name}" has no annotation {PRIOR}; its labels are left as they are: {found.asks.text()}.'

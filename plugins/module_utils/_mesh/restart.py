@@ -16,11 +16,17 @@ from ansible_collections.meshops.istio.plugins.module_utils._mesh.errors import 
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.progress import Progress
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.rollout import rolling, rollout, together
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.snapshot import Snapshot
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.workloads import Judged, Standing
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.workloads import Judged, Standing, Workload
 
 RESTARTABLE = frozenset({"Deployment"})
 STAMP = "kubectl.kubernetes.io/restartedAt"
 """kubectl's own annotation of the pod template, which operators know and keep; each new pod carries it."""
+
+
+def restartable(workload: Workload) -> bool:
+    """Whether there is a template to stamp, and a controller that rolls by it."""
+    return workload.kind in RESTARTABLE and not workload.of_pods
+
 
 Started = Mapping[str, int]
 """What this run has restarted, by UID, with the generation that its controller has to observe."""
@@ -38,7 +44,7 @@ class Task:
 
     def wants(self, judged: Judged) -> bool:
         """Stale and of a kind that we restart; a paused Deployment would not roll."""
-        if judged.workload.kind not in RESTARTABLE or judged.workload.paused:
+        if not restartable(judged.workload) or judged.workload.paused:
             return False
         return judged.standing is Standing.STALE or (judged.standing is Standing.ORPHANED and set(judged.proxies) == {self.leaving})
 
@@ -52,7 +58,7 @@ class Step:
 
 def next_restarts(now: Snapshot, task: Task, started: Started) -> Step:
     """What to restart next so that at most so many workloads roll at a time, and how far the whole is."""
-    here = [judged for judged in now.within(task.namespaces) if judged.workload.kind in RESTARTABLE]
+    here = [judged for judged in now.within(task.namespaces) if restartable(judged.workload)]
     ours = [_ours(judged, started[judged.workload.uid], task.stamp) for judged in here if judged.workload.uid in started]
     others = sorted((j for j in here if j.workload.uid not in started and task.wants(j)), key=lambda judged: judged.workload.path)
     foreign = [rollout(judged.workload, judged.pods) for judged in others if rolling(judged.workload)]

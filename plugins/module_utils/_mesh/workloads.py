@@ -76,6 +76,8 @@ class Workload:
     """What the controller says stands in its way (ProgressDeadlineExceeded, ReplicaFailure: a refusal or a quota)."""
     proxy_image_set: bool = False
     """The template sets the proxy's image, so that its version tells nothing about the control plane."""
+    of_pods: bool = False
+    """Nothing of it was read but its pods: of another kind, or a Deployment that was deleted without them."""
     gateway: bool = False
     """It is a proxy itself, not something that has one: a gateway or a waypoint."""
 
@@ -105,7 +107,7 @@ def unlisted(pods: Iterable[Pod], listed: Iterable[Workload]) -> tuple[Workload,
     for pod in pods:
         if pod.finished or pod.deleting or (pod.namespace, pod.owner) in known:
             continue
-        one = Workload(pod.owner.kind, pod.namespace, pod.owner.name, pod.uid, pod.shape, replicas=0)
+        one = Workload(pod.owner.kind, pod.namespace, pod.owner.name, pod.uid, pod.shape, replicas=0, of_pods=True)
         found.setdefault((pod.namespace, pod.owner), one)
     return tuple(found.values())
 
