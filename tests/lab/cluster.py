@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import shutil
@@ -156,7 +157,7 @@ class Cluster:
         command = [str(programs / "kwokctl"), "--config", str(self.folder / "kwok.yaml"), "--name", self.name, "create", "cluster"]
         command += ["--runtime", "binary", "--kubeconfig", str(self.kubeconfig), "--disable-qps-limits", "--wait", "60s"]
         log = self.folder / "kwokctl.log"
-        with log.open("wb") as out:
+        with log.open("wb") as out, _alone():
             # A session of its own: Ctrl-C comes to us alone, and we clean up.
             child = subprocess.Popen(command, env=self.environment(), stdout=out, stderr=out, cwd=self.folder, start_new_session=True)
             self._children.append(child)
@@ -189,6 +190,14 @@ class Cluster:
         _wait_for(lambda: socket.exists() or child.poll() is not None, 20)
         if not socket.exists():
             raise ClusterError(f"the node process did not start:\n{_tail(log)}")
+
+
+@contextlib.contextmanager
+def _alone() -> t.Iterator[None]:
+    """kwokctl looks for ports that are free now, and its programs take them later: two at a time would find the same."""
+    with Path(tempfile.gettempdir(), f"meshops-lab-{os.getuid()}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def clusters() -> tuple[str, ...]:
