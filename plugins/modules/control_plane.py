@@ -25,12 +25,15 @@ options:
   state:
     description:
       - Whether it is there.
-      - V(absent) refuses while a namespace resolves to the revision or a pod runs its proxy, then deletes the release.
+      - V(absent) refuses while anything needs the revision, that is namespaces, the way back of namespaces, labels of pod templates, tags,
+        webhooks that call its Service, running proxies, gateways, and objects of Istio with its label. Then it removes the control plane.
     type: str
     choices: [present, absent]
     default: present
   revision:
-    description: The name of the control plane. The release of helm is C(istiod-REVISION).
+    description:
+      - The name of the control plane. The release of helm is C(istiod-REVISION).
+      - V(default) is the unrevisioned one, which can only be O(state=absent).
     type: str
     required: true
   version:
@@ -38,6 +41,17 @@ options:
       - The Istio version that is expected; a chart that renders another image tag is refused.
       - It also picks the chart's version where O(chart) is a name and not a path.
     type: str
+  successor:
+    description:
+      - The revision that takes over from the one that goes; only for O(state=absent).
+      - In check mode, what it will take over is looked at as if it had, which is the default tag and validator, and the way back.
+      - Else nothing is overlooked.
+    type: str
+  default_tag:
+    description: What becomes of the default tag where the revision that goes has it; only with O(successor), which is given it or not.
+    type: str
+    choices: [move, remove]
+    default: move
 """
 
 EXAMPLES = r"""

@@ -25,11 +25,12 @@ options:
       - V(present) moves the namespaces to O(revision).
       - V(restored) gives back the labels that were there before, and removes the annotation.
       - A namespace that was made anew is named and left alone.
+      - V(kept) leaves the labels as they are and removes the annotation, so that there is no way back any more.
     type: str
-    choices: [present, restored]
+    choices: [present, restored, kept]
     default: present
   namespaces:
-    description: The namespaces; for O(state=restored) default is all that have recorded labels.
+    description: The namespaces; for O(state=restored) and O(state=kept) default is all that have recorded labels.
     type: list
     elements: str
   revision:

@@ -23,9 +23,10 @@ options:
   state:
     description:
       - What has happened. V(read) only reads.
+      - V(completing) says that the old control plane is about to go; it is refused before the upgrade is done, and ends the way back.
       - V(started) begins a record, or takes up the one that is there where it is about the same upgrade.
     type: str
-    choices: [started, advanced, finished, rolling_back, rolled_back, read]
+    choices: [started, advanced, finished, rolling_back, rolled_back, completing, completed, read]
     default: read
   revision:
     description: The revision to move to; needed for O(state=started).

@@ -20,7 +20,6 @@ from ansible_collections.meshops.istio.plugins.module_utils._mesh.selectors impo
 
 PATH = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"
 VALIDATORS = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations"
-DEFAULT_VALIDATOR = "istiod-default-validator"
 
 
 def all_injectors(cluster: Cluster) -> tuple[Injector, ...]:
@@ -32,16 +31,6 @@ def all_injectors(cluster: Cluster) -> tuple[Injector, ...]:
 
 def _ready(injector: Injector, endpoints: Mapping[str, int] | None) -> bool | None:
     return None if injector.service is None or endpoints is None else endpoints.get(injector.service, 0) > 0
-
-
-def default_validator_of(cluster: Cluster, service: str) -> str | None:
-    """The cluster-wide validator that calls a Service, by name; without it, all writes of Istio objects would be refused."""
-    for item in cluster.items(VALIDATORS):
-        named = item["metadata"]["name"] == DEFAULT_VALIDATOR or TAG in (item["metadata"].get("labels") or {})
-        called = {((entry.get("clientConfig") or {}).get("service") or {}).get("name") for entry in item.get("webhooks") or []}
-        if named and service in called:
-            return str(item["metadata"]["name"])
-    return None
 
 
 def parse(item: Json) -> Injector | None:

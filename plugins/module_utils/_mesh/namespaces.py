@@ -98,6 +98,11 @@ def restore(namespace: Namespace) -> Move:
     return Move(namespace, namespace.prior or namespace.asks, None)
 
 
+def keep(namespace: Namespace) -> Move:
+    """The labels stay as they are, and the way back is given up."""
+    return Move(namespace, namespace.asks, None)
+
+
 def _written(asks: Asks) -> str:
     return json.dumps(asks.labels(), sort_keys=True)
 

@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.namespaces import (
-    Asks,
-    restore,
-)
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.injection import Injector
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.namespaces import Asks, restore
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision import DEFAULT
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.snapshot import Snapshot
 
 
@@ -39,3 +39,18 @@ def as_before(snapshot: Snapshot, revision: str) -> Snapshot:
     """
     moved = Asks(revision=revision)
     return snapshot.asking(lambda namespace: namespace.prior if namespace.asks == moved else None)
+
+
+def predict_default(snapshot: Snapshot, old: str, to: str) -> Snapshot:
+    """The cluster as it will be when what the old revision serves as the default is served by another one.
+
+    That is its default tag, or itself where it is unrevisioned: then a tag takes over from its own injector, which is disabled.
+    """
+    return replace(snapshot, injectors=tuple(_as_default(injector, old, to) for injector in snapshot.injectors))
+
+
+def _as_default(injector: Injector, old: str, to: str) -> Injector:
+    serves = injector.tag == DEFAULT or (injector.tag is None and injector.revision == DEFAULT and not injector.disabled)
+    if injector.revision != old or not serves:
+        return injector
+    return replace(injector, name=f"istio-revision-tag-{DEFAULT}", revision=to, tag=DEFAULT, service=f"istiod-{to}", ready=None)

@@ -25,6 +25,9 @@ class Phase(StrEnum):
     DONE = "done"
     ROLLING_BACK = "rolling back"
     ROLLED_BACK = "rolled back"
+    COMPLETING = "completing"
+    """The old control plane is being removed: there is no way back any more."""
+    COMPLETED = "completed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +85,14 @@ def begun(record: Record | None, wanted: Record, snapshot: Snapshot) -> Record:
     An upgrade to another revision, or a rollback, that has not come to its end is never overwritten. A finished upgrade that
     leaves nothing to do stays as it is, so that a second run writes nothing.
     """
-    if record is None or record.phase is Phase.ROLLED_BACK:
+    if record is None or record.phase in (Phase.ROLLED_BACK, Phase.COMPLETED):
         return wanted
+    if record.phase is Phase.COMPLETING:
+        raise MeshError(
+            "The upgrade before this one is being completed.",
+            where=f"to {record.revision}, started {record.started} by {record.by}",
+            do="finish that first: run the playbook meshops.istio.complete again, it goes on where it was",
+        )
     if record.phase is Phase.ROLLING_BACK:
         raise MeshError(
             "A rollback is under way.",
@@ -120,7 +129,7 @@ def _at(wave: tuple[str, ...], revision: str, snapshot: Snapshot) -> bool:
 
 def next_step(record: Record, snapshot: Snapshot) -> tuple[int, ...]:
     """The waves to go through: those that the record does not call done, and those that are no longer as they should be."""
-    if record.phase in (Phase.ROLLING_BACK, Phase.ROLLED_BACK):
+    if record.phase not in (Phase.RUNNING, Phase.DONE):
         return ()
     open_waves = set(pending(record.waves, record.revision, snapshot))
     if record.phase is Phase.RUNNING:
@@ -136,9 +145,42 @@ def to_roll_back(record: Record | None, namespaces: Mapping[str, Namespace]) -> 
 
 
 def rolling_back(record: Record, namespaces: Mapping[str, Namespace]) -> Record:
-    """The record of a rollback that begins, or goes on: it holds just what it concerns."""
+    """The record of a rollback that begins, or goes on: it holds just what it concerns. Raises MeshError where there is no way back."""
+    if record.phase in (Phase.COMPLETING, Phase.COMPLETED):
+        raise MeshError(
+            "There is no way back any more.",
+            where=f"the upgrade to {record.revision} that was started {record.started} by {record.by}",
+            why=f"it is {record.phase}: control plane {record.old or 'before it'} was removed, or is about to be",
+            do="finish with the playbook meshops.istio.complete; to have that version again, upgrade to it as a revision of its own",
+        )
     concerned = to_roll_back(record, namespaces)
     return replace(record, phase=Phase.ROLLING_BACK, namespaces={name: namespaces[name].uid for name in concerned})
+
+
+def completing(record: Record | None) -> Record:
+    """The record of a completion that begins, or goes on. Raises MeshError where an upgrade has not come to its end."""
+    if record is None:
+        raise MeshError(
+            "There is no upgrade to complete.",
+            where=f"no ConfigMap {NAME}",
+            why="which control plane is the old one, and that all has left it, is known from the record of an upgrade",
+            do="upgrade first; a control plane that nothing needs is removed by control_plane with state=absent",
+        )
+    if record.phase not in (Phase.DONE, Phase.COMPLETING, Phase.COMPLETED):
+        raise MeshError(
+            "The upgrade has not come to its end.",
+            where=record.text(),
+            why="completing takes the way back away",
+            do="finish it with the playbook meshops.istio.canary_upgrade, or begin it anew after a rollback",
+        )
+    if record.old is None:
+        raise MeshError(
+            "There is no old control plane to remove.",
+            where=record.text(),
+            why="when that upgrade began there was no other control plane",
+            do="nothing: the upgrade is as complete as it can be",
+        )
+    return record if record.phase is Phase.COMPLETED else replace(record, phase=Phase.COMPLETING)
 
 
 def lost(record: Record, namespaces: Mapping[str, Namespace]) -> tuple[str, ...]:

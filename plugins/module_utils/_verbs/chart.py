@@ -11,6 +11,7 @@ import typing as t
 from collections.abc import Mapping
 
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.errors import MeshError
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.referrers import service_of
 from ansible_collections.meshops.istio.plugins.module_utils._render.helm import Chart, check
 
 CHART: dict[str, t.Any] = {
@@ -62,4 +63,5 @@ def check_chart(chart: Chart) -> None:
 
 
 def release_of(revision: str) -> str:
-    return f"istiod-{revision}"
+    """Also the name of its Deployment and its Service."""
+    return service_of(revision)

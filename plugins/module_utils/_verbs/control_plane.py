@@ -10,17 +10,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ansible_collections.meshops.istio.plugins.module_utils._kube import control_planes, helm_record
-from ansible_collections.meshops.istio.plugins.module_utils._kube.snapshot import take
-from ansible_collections.meshops.istio.plugins.module_utils._kube.webhooks import default_validator_of
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.errors import MeshError
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.progress import Progress
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.referrers import check_unused
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.referrers import Successor
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision import check_revision
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.rollout import control_plane_ready
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.words import count
 from ansible_collections.meshops.istio.plugins.module_utils._render.control_plane import check_rendering
 from ansible_collections.meshops.istio.plugins.module_utils._render.helm import Chart, Helm, objects
 from ansible_collections.meshops.istio.plugins.module_utils._verbs.chart import CHART, chart_of, check_chart, release_of, shown
+from ansible_collections.meshops.istio.plugins.module_utils._verbs.unused import SUCCESSOR, check, successor_of
 from ansible_collections.meshops.istio.plugins.module_utils._verbs.verb import ISTIO_NAMESPACE, WAIT, Context, Difference, Result, Verb
 from ansible_collections.meshops.istio.plugins.module_utils._verbs.wait import Late, Patience, wait_until
 
@@ -29,6 +28,7 @@ SPEC: dict[str, t.Any] = {
     "revision": {"type": "str", "required": True},
     "version": {"type": "str"},
     **CHART,
+    **SUCCESSOR,
     **ISTIO_NAMESPACE,
     **WAIT,
 }
@@ -42,12 +42,22 @@ class Options:
     chart: Chart
     istio_namespace: str
     patience: Patience
+    successor: Successor | None
 
     @classmethod
     def of(cls, params: Mapping[str, t.Any]) -> Options:
-        check_revision(params["revision"])
         absent = params["state"] == "absent"
-        return cls(absent, params["revision"], params["version"], chart_of(params), params["istio_namespace"], Patience.of(params))
+        if not absent:
+            check_revision(params["revision"])
+        return cls(
+            absent=absent,
+            revision=params["revision"],
+            version=params["version"],
+            chart=chart_of(params),
+            istio_namespace=params["istio_namespace"],
+            patience=Patience.of(params),
+            successor=successor_of(params),
+        )
 
     @property
     def release(self) -> str:
@@ -167,13 +177,14 @@ def _absent(options: Options, context: Context, helm: Helm) -> Result:
         return Result(msg=f"control plane {options.revision} is not there", facts=facts)
     if helm_record.busy(found.status) and not context.check_mode:
         _settled(options, context)
-    check_unused(take(context.cluster), options.revision, default_validator_of(context.cluster, options.release))
+    warnings = check(context.cluster, options.revision, options.istio_namespace, options.successor, taken_over=not context.check_mode)
     if not context.check_mode:
         helm.uninstall(options.release)
     return Result(
         msg=f"control plane {options.revision} {'would be' if context.check_mode else 'was'} removed",
         differences=(Difference(f"release/{options.release}", {"values": shown(found.values), "status": found.status}, None),),
         facts=facts,
+        warnings=warnings,
         predicted=context.check_mode,
     )
 

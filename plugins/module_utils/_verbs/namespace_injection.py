@@ -13,7 +13,7 @@ from ansible_collections.meshops.istio.plugins.module_utils._kube import record 
 from ansible_collections.meshops.istio.plugins.module_utils._kube.namespaces import all_namespaces, relabel
 from ansible_collections.meshops.istio.plugins.module_utils._kube.webhooks import all_injectors
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.errors import MeshError
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.namespaces import Asks, Move, Namespace, move_to, restore
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.namespaces import PRIOR, Asks, Move, Namespace, keep, move_to, restore
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.record import lost
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision import check_revision
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.served import check_served
@@ -21,7 +21,7 @@ from ansible_collections.meshops.istio.plugins.module_utils._mesh.words import c
 from ansible_collections.meshops.istio.plugins.module_utils._verbs.verb import ISTIO_NAMESPACE, Context, Difference, Result, Verb
 
 SPEC: dict[str, t.Any] = {
-    "state": {"type": "str", "choices": ["present", "restored"], "default": "present"},
+    "state": {"type": "str", "choices": ["present", "restored", "kept"], "default": "present"},
     "namespaces": {"type": "list", "elements": "str"},
     "revision": {"type": "str"},
     **ISTIO_NAMESPACE,
@@ -30,7 +30,7 @@ SPEC: dict[str, t.Any] = {
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    restored: bool
+    state: str
     namespaces: tuple[str, ...] | None
     """None: all that have a recorded way back."""
     revision: str
@@ -38,18 +38,22 @@ class Options:
 
     @classmethod
     def of(cls, params: Mapping[str, t.Any]) -> Options:
-        restored = params["state"] == "restored"
-        names = params["namespaces"]
-        if not restored:
+        state, names = params["state"], params["namespaces"]
+        if state == "present":
             if not names or not params["revision"]:
                 raise MeshError("namespaces and revision are needed.", where="state present", do="say which namespaces move, and where to")
             check_revision(params["revision"])
-        return cls(restored, None if names is None else tuple(names), params["revision"] or "", params["istio_namespace"])
+        return cls(state, None if names is None else tuple(names), params["revision"] or "", params["istio_namespace"])
 
 
 def run(options: Options, context: Context) -> Result:
     known = {namespace.name: namespace for namespace in all_namespaces(context.cluster)}
-    return _restore(options, context, known) if options.restored else _move(options, context, known)
+    match options.state:
+        case "restored":
+            return _restore(options, context, known)
+        case "kept":
+            return _keep(options, context, known)
+    return _move(options, context, known)
 
 
 def _move(options: Options, context: Context, known: Mapping[str, Namespace]) -> Result:
@@ -68,8 +72,19 @@ def _move(options: Options, context: Context, known: Mapping[str, Namespace]) ->
     return _result(moves, wanted, f"{_moved(moves, context)} to {options.revision}")
 
 
+def _keep(options: Options, context: Context, known: Mapping[str, Namespace]) -> Result:
+    wanted = [keep(known[name]) for name in _recorded(options, known) if name in known]
+    moves = _write(context, wanted, keep)
+    would = "would be given up" if context.check_mode else "was given up"
+    return _result(moves, wanted, f"the way back of {count(len(moves), 'namespace')} {would}")
+
+
+def _recorded(options: Options, known: Mapping[str, Namespace]) -> Sequence[str]:
+    return options.namespaces if options.namespaces is not None else sorted(n.name for n in known.values() if n.prior)
+
+
 def _restore(options: Options, context: Context, known: Mapping[str, Namespace]) -> Result:
-    names = options.namespaces if options.namespaces is not None else sorted(n.name for n in known.values() if n.prior)
+    names = _recorded(options, known)
     record = records.load(context.cluster, options.istio_namespace)
     warnings = lost(record, known) if record else ()
     wanted = [restore(known[name]) for name in names if name in known]
@@ -93,10 +108,18 @@ def _moved(moves: Sequence[Move], context: Context) -> str:
 def _result(moves: Sequence[Move], wanted: Sequence[Move], msg: str, warnings: tuple[str, ...] = ()) -> Result:
     return Result(
         msg=msg,
-        differences=tuple(Difference(f"namespace/{m.namespace.name}", _labels(m.namespace.asks), _labels(m.then)) for m in moves),
+        differences=tuple(Difference(f"namespace/{m.namespace.name}", *_before_and_after(m)) for m in moves),
         facts={"namespaces": [move.namespace.name for move in wanted], "moved": [move.namespace.name for move in moves]},
         warnings=warnings,
     )
+
+
+def _before_and_after(move: Move) -> tuple[dict[str, str], dict[str, str]]:
+    """The labels; of a move that changes none, the annotation that goes."""
+    before, after = _labels(move.namespace.asks), _labels(move.then)
+    if before == after and move.namespace.prior:
+        return {**before, PRIOR: move.namespace.prior.text()}, after
+    return before, after
 
 
 def _labels(asks: Asks) -> dict[str, str]:

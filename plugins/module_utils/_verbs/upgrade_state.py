@@ -23,6 +23,7 @@ from ansible_collections.meshops.istio.plugins.module_utils._mesh.record import 
     Phase,
     Record,
     begun,
+    completing,
     next_step,
     rolling_back,
     to_roll_back,
@@ -30,7 +31,7 @@ from ansible_collections.meshops.istio.plugins.module_utils._mesh.record import 
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.snapshot import Snapshot
 from ansible_collections.meshops.istio.plugins.module_utils._verbs.verb import ISTIO_NAMESPACE, Context, Difference, Result, Verb
 
-STATES = ("started", "advanced", "finished", "rolling_back", "rolled_back", "read")
+STATES = ("started", "advanced", "finished", "rolling_back", "rolled_back", "completing", "completed", "read")
 SPEC: dict[str, t.Any] = {
     "state": {"type": "str", "choices": list(STATES), "default": "read"},
     "revision": {"type": "str"},
@@ -101,6 +102,10 @@ def _wanted(options: Options, found: Record | None, snapshot: Snapshot) -> Recor
             return replace(found, phase=Phase.DONE, wave=len(found.waves))
         case "rolling_back" if found and found.phase is not Phase.ROLLED_BACK:
             return rolling_back(found, snapshot.namespace)
+        case "completing":
+            return completing(found)
+        case "completed" if found and found.phase is Phase.COMPLETING:
+            return replace(found, phase=Phase.COMPLETED)
         case "rolled_back" if found:
             return replace(found, phase=Phase.ROLLED_BACK, wave=0)
     return found
