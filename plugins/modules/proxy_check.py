@@ -12,11 +12,13 @@ short_description: Prove that workloads run the wanted proxies
 version_added: "0.1.0"
 description:
   - Waits until every pod is Ready with a ready sidecar, container or native, of the wanted revision and version.
+  - Pods of Jobs come to their end by themselves, and are not waited for. What is left to a person is named.
 author: [The meshops.istio authors (@meshops)]
 extends_documentation_fragment:
   - meshops.istio.auth
   - meshops.istio.attributes
   - meshops.istio.attributes.reads
+  - meshops.istio.choices
   - meshops.istio.wait
 options:
   namespaces:

@@ -19,6 +19,8 @@ extends_documentation_fragment:
   - meshops.istio.attributes
   - meshops.istio.attributes.reads
   - meshops.istio.chart
+  - meshops.istio.choices
+  - meshops.istio.choices.decided
   - meshops.istio.istio_namespace
 options:
   revision:
@@ -115,6 +117,24 @@ restarts:
   returned: success
   type: list
   elements: str
+ways:
+  description: How each workload that would be stale gets its new sidecars, or that it is left, and to whom.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    workload:
+      description: The workload, as C(NAMESPACE/KIND/NAME).
+      type: str
+    recipe:
+      description: One of C(stamp), C(evict), C(wait), C(report) and C(needs you).
+      type: str
+    how:
+      description: The same as a sentence.
+      type: str
+    variable:
+      description: The variable of role C(mesh) that decides it, where one does.
+      type: str
 """
 
 from ansible_collections.meshops.istio.plugins.module_utils._runtime.run import run_module

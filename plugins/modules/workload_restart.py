@@ -11,13 +11,23 @@ module: workload_restart
 short_description: Restart what is stale, each workload once
 version_added: "0.1.0"
 description:
-  - Restarts Deployments whose pods have another proxy than new ones would get, a few at a time, and waits until each is rolled out.
-  - Orphaned workloads, which would lose their sidecar, are never restarted.
+  - Replaces pods that have another proxy than new ones would get, each workload by the recipe of its kind, a few at a time, and waits until
+    each is rolled out.
+  - Deployments, StatefulSets and DaemonSets get a stamp on their template, as by C(kubectl rollout restart), and their controllers roll all
+    their pods, also those that are right already. What the stamp was before is kept in the annotation C(meshops.io/prior-restart).
+  - Of StatefulSets and DaemonSets with OnDelete, StatefulSets with a partition, ReplicaSets and ReplicationControllers without an
+    owner, just the stale pods are evicted, one at a time, each when all others are ready; of a StatefulSet the highest ordinal first.
+  - A pod that was never ready, and that keeps the controller of an ordered StatefulSet from going on, is deleted; Kubernetes asks for
+    that to be done by hand.
+  - Jobs are waited for. Bare pods, paused Deployments, and kinds that nobody has declared are left, and named.
+  - Orphaned workloads, which would lose their sidecar, are never restarted, except with O(leaving).
 author: [The meshops.istio authors (@meshops)]
 extends_documentation_fragment:
   - meshops.istio.auth
   - meshops.istio.attributes
   - meshops.istio.attributes.writes
+  - meshops.istio.choices
+  - meshops.istio.choices.decided
   - meshops.istio.wait
 options:
   namespaces:
@@ -26,19 +36,24 @@ options:
     elements: str
     required: true
   revision:
-    description:
-      - The revision that the namespaces move to; only check mode needs it, to predict what would be stale then.
-      - With O(restored=true), the revision that they leave. What has its sidecar, and would get none now, loses it again by its restart.
+    description: The revision that the namespaces move to; only check mode needs it, to predict what would be stale then.
     type: str
   version:
     description: The Istio version of that revision. Only check mode needs it.
     type: str
   restored:
-    description: Whether the namespaces get their former labels back. Only check mode needs it.
+    description:
+      - Whether the namespaces have their former labels again. A restart of ours is taken back then, by the stamp that was there before,
+        also where it is stuck half way. Pods that had not been replaced yet stay as they are.
     type: bool
     default: false
+  leaving:
+    description:
+      - A revision whose sidecars go. What has its sidecar, and would get none now, loses it by its restart.
+      - For a rollback of a first onboarding, and for namespaces that leave the mesh.
+    type: str
   concurrency:
-    description: How many Deployments roll at the same time.
+    description: How many workloads roll at the same time.
     type: int
     default: 10
 """
@@ -49,6 +64,19 @@ EXAMPLES = r"""
   meshops.istio.workload_restart:
     kubeconfig: ~/.kube/eu-1
     namespaces: [cart, checkout]
+
+- name: Restart what is stale, Argo Rollouts included, and bare pods too
+  meshops.istio.workload_restart:
+    kubeconfig: ~/.kube/eu-1
+    namespaces: [cart, checkout]
+    bare_pods: evict
+    recipes:
+      - kind: Rollout
+        group: argoproj.io
+        version: v1alpha1
+        resource: rollouts
+        recipe: stamp
+        path: [spec, restartAt]
 """
 
 RETURN = r"""
@@ -77,6 +105,11 @@ error:
       type: str
 restarted:
   description: The workloads that were restarted, as C(NAMESPACE/KIND/NAME).
+  returned: success
+  type: list
+  elements: str
+evicted:
+  description: The pods that were evicted or deleted one by one, as C(NAMESPACE/pod/NAME).
   returned: success
   type: list
   elements: str

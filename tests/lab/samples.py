@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import typing as t
 from collections.abc import Iterable, Mapping, Sequence
 
 from .api import Api, ApiProblem, Json
@@ -13,6 +14,16 @@ from .stages import FAULT
 
 INJECTED = {"istio-injection": "enabled"}
 NAMES = ("shop", "pay", "search", "mail", "stock", "web")
+KINDS = {
+    "Deployment": ("apps/v1", "deployments"),
+    "StatefulSet": ("apps/v1", "statefulsets"),
+    "DaemonSet": ("apps/v1", "daemonsets"),
+    "ReplicaSet": ("apps/v1", "replicasets"),
+    "ReplicationController": ("v1", "replicationcontrollers"),
+    "Job": ("batch/v1", "jobs"),
+    "CronJob": ("batch/v1", "cronjobs"),
+    "Pod": ("v1", "pods"),
+}
 APPS = ("api", "worker", "cache", "front", "jobs", "gateway", "audit", "sync")
 
 
@@ -41,6 +52,39 @@ def deployment(
         "metadata": {"name": name, "labels": selector},
         "spec": {"replicas": replicas, "selector": {"matchLabels": selector}, "template": template},
     }
+
+
+def workload(kind: str, name: str, replicas: int = 2, *, strategy: Json | None = None, **more: t.Any) -> tuple[str, Json]:
+    """Another kind with the same pods: the path of its list within a namespace, and the object. ``more`` is as for ``deployment``."""
+    version, plural = KINDS[kind]
+    like = deployment(name, replicas, **more)
+    template, selector = like["spec"]["template"], {"app": name}
+    spec: Json = {"template": template}
+    match kind:
+        case "Pod":
+            spec = template["spec"]
+        case "Job":
+            template["spec"]["restartPolicy"] = "Never"
+        case "CronJob":
+            template["spec"]["restartPolicy"] = "Never"
+            spec = {"schedule": "0 0 1 1 *", "jobTemplate": {"spec": spec}}
+        case "DaemonSet":
+            spec |= {"selector": {"matchLabels": selector}}
+        case "ReplicationController":
+            spec |= {"replicas": replicas, "selector": selector}
+        case _:
+            spec |= {"replicas": replicas, "selector": {"matchLabels": selector}}
+    if strategy:
+        spec["updateStrategy"] = strategy
+    metadata = {"name": name, "labels": selector} | (template["metadata"] if kind == "Pod" else {})
+    group = f"apis/{version}" if "/" in version else f"api/{version}"
+    return f"/{group}/namespaces/{{}}/{plural}", {"apiVersion": version, "kind": kind, "metadata": {**metadata, "name": name}, "spec": spec}
+
+
+def budget(name: str, allowed: int = 0) -> tuple[str, Json]:
+    """A PodDisruptionBudget that lets so many pods of the workload of that name be missing."""
+    spec = {"selector": {"matchLabels": {"app": name}}, "maxUnavailable": allowed}
+    return "/apis/policy/v1/namespaces/{}/poddisruptionbudgets", {"metadata": {"name": name}, "spec": spec}
 
 
 def gateway(name: str = "istio-ingressgateway", revision: str = "default", version: str = VERSION, *, managed: bool = False) -> Json:

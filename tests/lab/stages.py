@@ -12,17 +12,25 @@ import typing as t
 
 FAULT = "lab.meshops.io/fault"
 IMAGE_PULL, CRASH, NEVER_READY, SLOW_START = "image-pull", "crash", "never-ready", "slow-start"
-FAULTS = (IMAGE_PULL, CRASH, NEVER_READY, SLOW_START)
+SIDECAR_IMAGE, SIDECAR_CRASH = "sidecar-image-pull", "sidecar-crash"
+FAULTS = (IMAGE_PULL, CRASH, NEVER_READY, SLOW_START, SIDECAR_IMAGE, SIDECAR_CRASH)
+FAULT_WITH = "lab.meshops.io/fault-with"
+"""Only pods that this revision has injected have the fault."""
+SLOW_END = "lab.meshops.io/slow-end"
+"""Pods with this annotation take their time to end."""
 SLOW_SECONDS = 3
 ISTIOD = "istiod"
 
 Stage = dict[str, t.Any]
 
-_FAULT_KEY = f'.metadata.annotations["{FAULT}"]'
+_NOTES = ".metadata.annotations"
+_INJECTED = f'{_NOTES}["istio.io/rev"]'
+_FAULT_KEY = f'if ({_NOTES}["{FAULT_WITH}"] // {_INJECTED}) == {_INJECTED} then {_NOTES}["{FAULT}"] else null end'
+_SLOW_END_KEY = f'{_NOTES}["{SLOW_END}"]'
+_SIDECAR = 'eq .name "istio-proxy"'
 _APP_KEY = '.metadata.labels["app"]'
 _READY_KEY = '.status.conditions.[] | select( .type == "Ready" ) | .status'
 
-_RUNNING = "running:\n      startedAt: {{ $now | Quote }}"
 _PULLING = 'waiting:\n      reason: ImagePullBackOff\n      message: {{ printf "Back-off pulling image %q" .image | Quote }}'
 _CRASHING = "waiting:\n      reason: CrashLoopBackOff\n      message: back-off 40s restarting failed container"
 _LAST = """
@@ -47,25 +55,41 @@ containerStatuses:
 - image: {{ .image | Quote }}
   imageID: ""
   name: {{ .name | Quote }}
-  ready: <CONTAINER_READY>
-  started: <STARTED>
+  {{ if <FAULTY> }}
+  ready: false
+  started: false
   restartCount: <RESTARTS>
   state:
     <STATE>
+  {{ else }}
+  ready: <CONTAINER_READY>
+  started: true
+  restartCount: 0
+  state:
+    running: {startedAt: {{ $now | Quote }}}
+  {{ end }}
 {{ end }}
 initContainerStatuses:
 {{ range .spec.initContainers }}
 - image: {{ .image | Quote }}
   imageID: ""
   name: {{ .name | Quote }}
+  {{ if <FAULTY_INIT> }}
+  ready: false
+  started: false
+  restartCount: <RESTARTS>
+  state:
+    <STATE>
+  {{ else if eq .restartPolicy "Always" }}
   ready: true
-  restartCount: 0
-  {{ if eq .restartPolicy "Always" }}
   started: true
+  restartCount: 0
   state:
     running: {startedAt: {{ $now | Quote }}}
   {{ else }}
+  ready: true
   started: false
+  restartCount: 0
   state:
     terminated: {exitCode: 0, reason: Completed, startedAt: {{ $now | Quote }}, finishedAt: {{ $now | Quote }}}
   {{ end }}
@@ -114,10 +138,12 @@ def stages() -> list[Stage]:
     not_istiod = _where(_APP_KEY, "NotIn", ISTIOD)
     istiod = _where(_APP_KEY, "In", ISTIOD)
     pending = _where(".status.phase", "In", "Pending")
+    once = _where(".status.podIP", "DoesNotExist")  # is enough where the phase stays Pending
     return [
         # A node's version, addresses and room are posted with it. kwok renews its lease by itself.
         _stage("node-ready", [_where(_READY_KEY, "NotIn", "True")], {"statusTemplate": _NODE_STATUS}, kind="Node"),
-        _stage("pod-delete", [_where(".metadata.deletionTimestamp", "Exists")], {"delete": True}),
+        _stage("pod-delete", [_where(".metadata.deletionTimestamp", "Exists"), _where(_SLOW_END_KEY, "DoesNotExist")], {"delete": True}),
+        _slow(_stage("pod-slow-end", [_where(".metadata.deletionTimestamp", "Exists"), _where(_SLOW_END_KEY, "Exists")], {"delete": True})),
         _pod("pod-ready", _status(ready=True), pending, not_istiod, _where(_FAULT_KEY, "NotIn", *FAULTS)),
         _pod("pod-istiod", _status(ready=False), pending, istiod, _where(_FAULT_KEY, "NotIn", IMAGE_PULL, CRASH)),
         _pod("pod-never-ready", _status(ready=False), pending, not_istiod, _where(_FAULT_KEY, "In", NEVER_READY, SLOW_START)),
@@ -132,16 +158,27 @@ def stages() -> list[Stage]:
         ),
         _pod(
             "pod-image-pull",
-            _status(ready=False, started=False, phase="Pending", state=_PULLING),
+            _status(ready=False, phase="Pending", state=_PULLING, faulty="true"),
             pending,
             _where(_FAULT_KEY, "In", IMAGE_PULL),
-            _where(".status.podIP", "DoesNotExist"),  # once is enough: the phase stays Pending
+            once,
         ),
         _pod(
-            "pod-crash",
-            _status(ready=False, started=False, state=_CRASHING + _LAST, restarts=3),
+            "pod-crash", _status(ready=False, state=_CRASHING + _LAST, restarts=3, faulty="true"), pending, _where(_FAULT_KEY, "In", CRASH)
+        ),
+        _pod(
+            "pod-sidecar-image-pull",
+            _status(ready=False, phase="Pending", state=_PULLING, faulty=_SIDECAR, init=_SIDECAR),
             pending,
-            _where(_FAULT_KEY, "In", CRASH),
+            _where(_FAULT_KEY, "In", SIDECAR_IMAGE),
+            once,
+        ),
+        _pod(
+            "pod-sidecar-crash",
+            _status(ready=False, phase="Pending", state=_CRASHING + _LAST, restarts=3, faulty=_SIDECAR, init=_SIDECAR),
+            pending,
+            _where(_FAULT_KEY, "In", SIDECAR_CRASH),
+            once,
         ),
     ]
 
@@ -149,8 +186,11 @@ def stages() -> list[Stage]:
 def _pod(name: str, status: str, *conditions: Stage, delay: int = 0) -> Stage:
     alive = _where(".metadata.deletionTimestamp", "DoesNotExist")
     stage = _stage(name, [alive, *conditions], {"statusTemplate": status})
-    if delay:
-        stage["spec"]["delay"] = {"durationMilliseconds": delay * 1000}
+    return _slow(stage, delay) if delay else stage
+
+
+def _slow(stage: Stage, seconds: int = SLOW_SECONDS) -> Stage:
+    stage["spec"]["delay"] = {"durationMilliseconds": seconds * 1000}
     return stage
 
 
@@ -167,15 +207,19 @@ def _where(key: str, operator: str, *values: str) -> Stage:
     return {"key": key, "operator": operator} | ({"values": list(values)} if values else {})
 
 
-def _status(*, ready: bool, started: bool = True, phase: str = "Running", state: str = _RUNNING, restarts: int = 0) -> str:
+def _status(
+    *, ready: bool, phase: str = "Running", state: str = "running: {}", restarts: int = 0, faulty: str = "false", init: str = "false"
+) -> str:
+    """``faulty`` and ``init`` say of each container, and of each init container, whether it has that state, as a template's condition."""
     values = {
         "CONTAINER_READY": str(ready).lower(),
         "READY": str(ready),
         "REASON": "" if ready else ", reason: ContainersNotReady",
-        "STARTED": str(started).lower(),
         "RESTARTS": str(restarts),
         "STATE": state,
         "PHASE": phase,
+        "FAULTY": faulty,
+        "FAULTY_INIT": init,
     }
     text = _STATUS
     for name, value in values.items():

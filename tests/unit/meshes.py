@@ -12,7 +12,7 @@ from ansible_collections.meshops.istio.plugins.module_utils._mesh.namespaces imp
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision import REVISION
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.selectors import Operator, Requirement, Selector
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.snapshot import ControlPlane, Snapshot, expected_injector
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.workloads import Owner, Pod, Proxy, Workload
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.workloads import Pod, Proxy, Workload
 
 OLD, NEW = "default", "1-30-3"
 
@@ -47,7 +47,7 @@ def namespace(name: str, **labels: str) -> Namespace:
 
 def pod(of: Workload, number: int, proxy: Proxy | None, *, ready: bool = True, waiting: str = "") -> Pod:
     name = f"{of.name}-{number}"
-    return Pod(of.namespace, name, f"{of.namespace}/{name}", Owner(of.kind, of.name), of.template, proxy, ready, waiting=waiting)
+    return Pod(of.namespace, name, f"{of.namespace}/{name}", of.owner[1], of.template, proxy, ready, waiting=waiting)
 
 
 def proxy(revision: str = OLD, version: str | None = "1.29.6", *, ready: bool = True) -> Proxy:

@@ -78,12 +78,13 @@ BLOCKED = {
     "a revision that belongs to another version": Blocked(
         replace(MESH, control_planes=(plane(OLD, "1.29.6"), plane(NEW, "1.30.1"))), f'Revision "{NEW}" belongs to another version'
     ),
-    "a kind that is not restarted yet": Blocked(mesh((SHOP,), ((deployment("db", "shop", "StatefulSet"), proxy()),)), "need a restart"),
-    "a paused Deployment": Blocked(mesh((SHOP,), ((replace(deployment("web", "shop"), paused=True), proxy()),)), "paused"),
+    "a kind that nobody has declared": Blocked(
+        mesh((SHOP,), ((replace(deployment("web", "shop", "Rollout"), of_pods=True, group="argoproj.io"), proxy()),)),
+        "mesh_recipes: [{kind: Rollout, group: argoproj.io, recipe: evict}]",
+    ),
     "pods that a deleted Deployment has left": Blocked(
         mesh((SHOP,), ((replace(deployment("left", "shop"), of_pods=True), proxy()),)), "deploy/left in shop"
     ),
-    "a bare pod": Blocked(mesh((SHOP,), ((deployment("once", "shop", "Pod"), proxy()),)), "pod/once in shop"),
     "a namespace that keeps sidecars out": Blocked(
         mesh((SHOP, namespace("closed", injection="disabled"))), "istio-injection=disabled", (("closed",),)
     ),

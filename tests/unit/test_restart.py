@@ -8,9 +8,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.injection import PodShape
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.restart import STAMP, Step, Task, next_restarts
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.ledger import Begun, Ledger
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.recipes import Recipe
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.restart import Step, Task, next_restarts
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.snapshot import Snapshot, expected_injector
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.workloads import Pod, Proxy, Workload
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.workloads import STAMP, Pod, Proxy, Workload
 from tests.unit.meshes import NEW, deployment, namespace, plane, pod, proxy
 
 NOW = "2026-11-22T03:10:00Z"
@@ -28,11 +30,12 @@ def shop(*pods: tuple[Workload, Proxy | None]) -> Snapshot:
 
 
 def step(now: Snapshot, started: dict[str, int] | None = None, concurrency: int = 10, leaving: str | None = None) -> Step:
-    return next_restarts(now, Task(frozenset({"shop", "lost"}), concurrency, NOW, leaving), started or {})
+    ledger = Ledger({uid: Begun(Recipe.STAMP, generation, NOW) for uid, generation in (started or {}).items()})
+    return next_restarts(now, Task(frozenset({"shop", "lost"}), concurrency, NOW, leaving), ledger)
 
 
 def starts(found: Step) -> list[str]:
-    return [judged.workload.path for judged in found.start]
+    return [action.judged.workload.path for action in found.actions]
 
 
 def test_only_stale_workloads_of_these_namespaces_restart() -> None:
@@ -42,7 +45,7 @@ def test_only_stale_workloads_of_these_namespaces_restart() -> None:
         (deployment("stale", "other"), OLD_PROXY),
         (deployment("orphan", "lost"), OLD_PROXY),
         (replace(deployment("paused", "shop"), paused=True), OLD_PROXY),
-        (deployment("db", "shop", "StatefulSet"), OLD_PROXY),
+        (deployment("once", "shop", "Job"), NEW_PROXY),
         (replace(deployment("left", "shop"), of_pods=True), OLD_PROXY),
     )
     assert starts(step(mesh)) == ["shop/deploy/stale"]

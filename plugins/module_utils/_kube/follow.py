@@ -33,10 +33,12 @@ class Kind:
     parse: Callable[[Json], t.Any]
     selector: str = ""
     """Of labels, as a query has it; empty takes all."""
+    fields: str = ""
+    """Of fields, in the same way."""
 
     @property
     def query(self) -> dict[str, str]:
-        return {"labelSelector": self.selector} if self.selector else {}
+        return {name: value for name, value in (("labelSelector", self.selector), ("fieldSelector", self.fields)) if value}
 
 
 @dataclass(frozen=True, slots=True)

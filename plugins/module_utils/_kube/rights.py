@@ -51,9 +51,12 @@ def _upgrade(istio_namespace: str) -> Iterator[Right]:
     yield Right("list", "mutatingwebhookconfigurations", ADMISSION)
     yield Right("get", "namespaces")
     yield Right("watch", "pods")
-    yield Right("watch", "deployments", APPS)
     yield Right("patch", "namespaces")
-    yield Right("patch", "deployments", APPS)
+    for resource in ("deployments", "statefulsets", "daemonsets"):
+        yield Right("watch", resource, APPS)
+        yield Right("patch", resource, APPS)
+    yield Right("create", "pods/eviction")
+    yield Right("delete", "pods")
     for verb in ("get", "create", "patch"):
         yield Right(verb, "configmaps", "", istio_namespace)
 
@@ -86,6 +89,7 @@ def _helm(istio_namespace: str) -> Iterator[Right]:
 
 
 def _allowed(cluster: Cluster, right: Right) -> bool:
-    attributes = {"verb": right.verb, "resource": right.resource, "group": right.group, "namespace": right.namespace}
+    resource, _slash, part = right.resource.partition("/")
+    attributes = {"verb": right.verb, "resource": resource, "subresource": part, "group": right.group, "namespace": right.namespace}
     review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview", "spec": {"resourceAttributes": attributes}}
     return bool(cluster.ask(_PATH, review)["status"].get("allowed"))

@@ -5,19 +5,23 @@
 
 from __future__ import annotations
 
-from ansible_collections.meshops.istio.plugins.module_utils._kube.cluster import Cluster, Json
+import typing as t
+
+from ansible_collections.meshops.istio.plugins.module_utils._kube import budgets
+from ansible_collections.meshops.istio.plugins.module_utils._kube.cluster import ApiError, Cluster, Json
+from ansible_collections.meshops.istio.plugins.module_utils._kube.follow import Kind
 from ansible_collections.meshops.istio.plugins.module_utils._kube.namespaces import all_namespaces
 from ansible_collections.meshops.istio.plugins.module_utils._kube.webhooks import all_injectors
-from ansible_collections.meshops.istio.plugins.module_utils._kube.workloads import KINDS, PODS, image_of, pod, workload
+from ansible_collections.meshops.istio.plugins.module_utils._kube.workloads import KINDS, POD_HASH, PODS, image_of, makers, pod, workload
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision import DEFAULT, REVISION, version_of_image
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.snapshot import ControlPlane, Snapshot
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.workloads import Workload, unlisted
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.workloads import Workload, family
 
 ISTIOD = {"app": "istiod"}
 
 
 def take(cluster: Cluster) -> Snapshot:
-    workloads: list[Workload] = []
+    read: list[Workload] = []
     planes: list[ControlPlane] = []
     for kind, path in KINDS.items():
         parse = workload(kind)
@@ -27,16 +31,35 @@ def take(cluster: Cluster) -> Snapshot:
             if plane:
                 planes.append(plane)
             else:
-                workloads.append(one)
-    pods = tuple(pod(item) for item in cluster.items(PODS))
-    listed = [*workloads, *(plane.deployment for plane in planes)]
+                read.append(one)
+    found = tuple(pod(item) for item in cluster.items(PODS))
+    deployments = {one.owner for one in (*read, *(plane.deployment for plane in planes))}
+    left = [one for one in found if one.owner.kind == "Deployment" and (one.namespace, one.owner) not in deployments]
+    hidden: list[str] = []
+    for name, maker in makers({one.shape.labels[POD_HASH] for one in left if POD_HASH in one.shape.labels}).items():
+        read += _optional(cluster, name, maker, hidden)
+    budget = tuple(_optional(cluster, budgets.KIND, Kind(budgets.PATH, budgets.parse), hidden))
+    workloads, pods = family(read, found, (plane.deployment for plane in planes))
     return Snapshot(
         control_planes=tuple(planes),
         injectors=all_injectors(cluster),
         namespaces=all_namespaces(cluster),
-        workloads=(*workloads, *unlisted(pods, listed)),
+        workloads=workloads,
         pods=pods,
+        budgets=budget,
+        hidden=tuple(hidden),
     )
+
+
+def _optional(cluster: Cluster, name: str, kind: Kind, hidden: list[str]) -> list[t.Any]:
+    """What is not there for this user (403), or not at all (404), is unknown, and named as that."""
+    try:
+        return [kind.parse(item) for item in cluster.items(kind.path, **kind.query)]
+    except ApiError as problem:
+        if problem.status not in (403, 404):
+            raise
+        hidden.append(name)
+        return []
 
 
 def control_plane(item: Json, deployment: Workload) -> ControlPlane | None:

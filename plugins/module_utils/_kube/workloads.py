@@ -8,29 +8,58 @@ from __future__ import annotations
 import json
 import re
 import typing as t
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from datetime import datetime
 
 from ansible_collections.meshops.istio.plugins.module_utils._kube.cluster import Json
+from ansible_collections.meshops.istio.plugins.module_utils._kube.follow import Kind
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.injection import PodShape
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision import REVISION, version_of_image
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.workloads import Owner, Pod, Proxy, Workload
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.workloads import (
+    RESTARTED,
+    SIDECAR,
+    Owner,
+    Pod,
+    Proxy,
+    Restarted,
+    Workload,
+)
 
 PODS = "/api/v1/pods"
+POD_HASH = "pod-template-hash"
 KINDS = {
     "Deployment": "/apis/apps/v1/deployments",
     "StatefulSet": "/apis/apps/v1/statefulsets",
     "DaemonSet": "/apis/apps/v1/daemonsets",
 }
-"""What is listed; other owners are found through their pods."""
+"""What is always listed; other owners are found through their pods."""
+MAKERS = {"ReplicaSet": "/apis/apps/v1/replicasets", "ReplicationController": "/api/v1/replicationcontrollers"}
+"""What makes pods for itself, or in the name of something else. A user who may not list these sees their pods only."""
 
 STATUS = "sidecar.istio.io/status"
 TEMPLATES = "inject.istio.io/templates"
 MANAGED_GATEWAY = "gateway.istio.io/managed"
-POD_HASH = "pod-template-hash"
 PROXY = "istio-proxy"
 PROXY_IMAGE = "sidecar.istio.io/proxyImage"
 _DISCOVERY = re.compile(r'"(?:discoveryAddress)"\s*:\s*"istiod(?:-([a-z0-9-]+))?\.')
 _SLOW = frozenset({"ContainerCreating", "PodInitializing"})
+_AT_ONCE = 2.0
+"""Seconds between the start of a pod and its first conditions, whose times are in whole seconds."""
+KUBERNETES = frozenset({"", "apps", "batch"})
+"""The API groups of what makes pods in every cluster."""
+
+
+def makers(hashes: Collection[str]) -> dict[str, Kind]:
+    """Lists of what makes pods, without the ReplicaSets of Deployments: there are ten for each of these, and nothing is in them.
+
+    Deployments leave a label on them. ``hashes`` are its values where the Deployment itself is gone.
+    """
+    found = {
+        "ReplicaSet": Kind(MAKERS["ReplicaSet"], workload("ReplicaSet"), f"!{POD_HASH}"),
+        "ReplicationController": Kind(MAKERS["ReplicationController"], workload("ReplicationController")),
+    }
+    left = Kind(MAKERS["ReplicaSet"], workload("ReplicaSet"), f"{POD_HASH} in ({','.join(sorted(hashes))})")
+    return found | ({"ReplicaSet without its Deployment": left} if hashes else {})
 
 
 def workload(kind: str) -> t.Callable[[Json], Workload]:
@@ -40,8 +69,11 @@ def workload(kind: str) -> t.Callable[[Json], Workload]:
 
 def _workload(kind: str, item: Json) -> Workload:
     metadata, spec, status = item["metadata"], item["spec"], item.get("status") or {}
-    template = spec["template"]
+    template, annotations = spec.get("template") or {}, metadata.get("annotations") or {}
     daemon = kind == "DaemonSet"
+    strategy = spec.get("updateStrategy") or {}
+    total = status.get("currentNumberScheduled" if daemon else "replicas", 0)
+    owner = _controller(metadata) or {}
     return Workload(
         kind=kind,
         namespace=metadata["namespace"],
@@ -51,14 +83,33 @@ def _workload(kind: str, item: Json) -> Workload:
         replicas=status.get("desiredNumberScheduled", 0) if daemon else spec.get("replicas", 1),
         generation=metadata.get("generation", 0),
         observed=status.get("observedGeneration", 0),
-        total=status.get("currentNumberScheduled" if daemon else "replicas", 0),
-        updated=status.get("updatedNumberScheduled" if daemon else "updatedReplicas", 0),
+        total=total,
+        updated=total if kind in MAKERS else status.get("updatedNumberScheduled" if daemon else "updatedReplicas", 0),
         available=status.get("numberAvailable" if daemon else "availableReplicas", 0),
         paused=bool(spec.get("paused")),
         failure=_failure(status),
         proxy_image_set=PROXY_IMAGE in ((template.get("metadata") or {}).get("annotations") or {}),
         gateway=_gateway(metadata.get("labels") or {}, template),
+        on_delete=strategy.get("type") == "OnDelete",
+        partition=(strategy.get("rollingUpdate") or {}).get("partition", 0) if kind == "StatefulSet" else 0,
+        ordered=kind == "StatefulSet" and spec.get("podManagementPolicy", "OrderedReady") == "OrderedReady",
+        newest=status.get("updateRevision", ""),
+        restarted=_restarted(annotations.get(RESTARTED)),
+        part_of=_reference(owner) if owner and kind in MAKERS else None,
+        part_of_uid=owner.get("uid", ""),
     )
+
+
+def _restarted(recorded: str | None) -> Restarted | None:
+    """None for what is absent or not ours to understand."""
+    try:
+        found = json.loads(recorded) if recorded else None
+    except ValueError:
+        return None
+    if not isinstance(found, dict) or not isinstance(found.get("stamp"), str):
+        return None
+    prior = found.get("prior")
+    return Restarted(found["stamp"], prior if isinstance(prior, str) else None)
 
 
 def _gateway(labels: Mapping[str, str], template: Json) -> bool:
@@ -68,7 +119,7 @@ def _gateway(labels: Mapping[str, str], template: Json) -> bool:
     the proxy beside the application, and says so in its status annotation.
     """
     annotations = (template.get("metadata") or {}).get("annotations") or {}
-    containers = {one["name"] for one in template["spec"].get("containers") or []}
+    containers = {one["name"] for one in (template.get("spec") or {}).get("containers") or []}
     injected = "gateway" in {name.strip() for name in annotations.get(TEMPLATES, "").split(",")}
     return MANAGED_GATEWAY in labels or injected or (containers == {PROXY} and STATUS not in annotations)
 
@@ -94,29 +145,58 @@ def image_of(template: Json, container: str) -> str:
 
 def pod(item: Json) -> Pod:
     metadata, status = item["metadata"], item.get("status") or {}
+    waiting, container = _waiting(status)
+    owner = _controller(metadata)
     return Pod(
         namespace=metadata["namespace"],
         name=metadata["name"],
         uid=metadata["uid"],
-        owner=_owner(metadata),
+        owner=_owner(metadata, owner),
         shape=shape(item),
         proxy=_proxy(item),
         ready=any(c["type"] == "Ready" and c["status"] == "True" for c in status.get("conditions") or []),
         finished=status.get("phase") in ("Succeeded", "Failed"),
         deleting="deletionTimestamp" in metadata,
-        waiting=_waiting(status),
+        waiting=waiting,
+        container=container,
+        maker=_reference(owner) if owner else None,
+        maker_uid=(owner or {}).get("uid", ""),
+        never_ready=_never_ready(status),
     )
 
 
-def _owner(metadata: Json) -> Owner:
+def _controller(metadata: Json) -> Json | None:
+    return next((o for o in metadata.get("ownerReferences") or [] if o.get("controller")), None)
+
+
+def _reference(reference: Json) -> Owner:
+    group = reference.get("apiVersion", "").rpartition("/")[0]
+    return Owner(reference["kind"], reference["name"], "" if group in KUBERNETES else group)
+
+
+def _owner(metadata: Json, reference: Json | None) -> Owner:
     """A Deployment's ReplicaSet is named after it and the pod-template-hash, so that ReplicaSets need no list of their own."""
-    reference = next((o for o in metadata.get("ownerReferences") or [] if o.get("controller")), None)
     if reference is None:
         return Owner("Pod", metadata["name"])
     template_hash = (metadata.get("labels") or {}).get(POD_HASH)
     if reference["kind"] == "ReplicaSet" and template_hash and reference["name"].endswith(f"-{template_hash}"):
         return Owner("Deployment", reference["name"].removesuffix(f"-{template_hash}"))
-    return Owner(reference["kind"], reference["name"])
+    return _reference(reference)
+
+
+def _never_ready(status: Json) -> bool:
+    """A condition keeps the time at which its status changed last: one that is False since the start was never True."""
+    ready = next((c for c in status.get("conditions") or [] if c["type"] == "Ready"), None)
+    if ready is None:
+        return True
+    if ready["status"] == "True":
+        return False
+    began, since = status.get("startTime") or "", ready.get("lastTransitionTime") or ""
+    return bool(began and since) and _seconds(since) - _seconds(began) <= _AT_ONCE
+
+
+def _seconds(time: str) -> float:
+    return datetime.fromisoformat(time).timestamp()
 
 
 def _proxy(item: Json) -> Proxy | None:
@@ -149,10 +229,12 @@ def _revision(annotations: Mapping[str, str], container: Json) -> str | None:
     return (address[1] or "default") if address else None
 
 
-def _waiting(status: Json) -> str:
-    for container in (status.get("initContainerStatuses") or []) + (status.get("containerStatuses") or []):
+def _waiting(status: Json) -> tuple[str, str]:
+    """Why and which container; the sidecar's own first, since the others may only suffer from it."""
+    statuses = (status.get("initContainerStatuses") or []) + (status.get("containerStatuses") or [])
+    for container in sorted(statuses, key=lambda one: one["name"] not in SIDECAR):
         reason = ((container.get("state") or {}).get("waiting") or {}).get("reason", "")
         if reason and reason not in _SLOW:
-            return str(reason)
+            return str(reason), str(container["name"])
     unscheduled = (c for c in status.get("conditions") or [] if c["type"] == "PodScheduled" and c["status"] == "False")
-    return next((str(c.get("reason") or "Unschedulable") for c in unscheduled), "")
+    return next((str(c.get("reason") or "Unschedulable") for c in unscheduled), ""), ""

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.budgets import exhausted
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.errors import MeshError
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.namespaces import (
     Asks,
 )
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.restart import restartable
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.recipes import Recipe, Way, way_of
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision import DEFAULT
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.rollout import rolling
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.rollout import at, rolling
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.snapshot import Snapshot
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.waves import Target, refuses
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.words import count, listed
@@ -24,7 +25,7 @@ def blockers_of(snapshot: Snapshot, before: Snapshot, after: Snapshot, target: T
     """``before`` is the cluster as the upgrade found it, ``after`` as it will be when the named namespaces have moved."""
     yield from _name_blockers(snapshot, target)
     yield from _rendering_blockers(target)
-    yield from _kind_blockers(after.standing(Standing.STALE, names))
+    yield from _kind_blockers(after.standing(Standing.STALE, names), target)
     yield from _opt_in_blockers(before, names)
     yield from _twice_blockers(before, after, names)
     yield from _orphan_blockers(before, after, target, names)
@@ -77,28 +78,28 @@ def _rendering_blockers(target: Target) -> Iterable[MeshError]:
         )
 
 
-def _kind_blockers(restarts: Iterable[Judged]) -> list[MeshError]:
-    others = [judged for judged in restarts if not restartable(judged.workload)]
-    paused = [judged for judged in restarts if restartable(judged.workload) and judged.workload.paused]
-    blockers = []
-    if others:
-        blockers.append(
-            MeshError(
-                "Some workloads would need a restart that this collection does not do yet.",
-                where=listed([f"{j.workload.short} in {j.workload.namespace}" for j in others], most=10),
-                why="only Deployments are restarted; the others would stay on the old control plane",
-                do="leave their namespaces out with mesh_exclude, or wait for a version that restarts them",
-            )
+def _kind_blockers(stale: Iterable[Judged], target: Target) -> Iterator[MeshError]:
+    """What nobody has said how to restart: it would stay on the old control plane without a word."""
+    ways = [(judged.workload, way_of(judged.workload, target.choices)) for judged in stale]
+    unknown = [(workload, way) for workload, way in ways if way.recipe is Recipe.UNKNOWN]
+    gone = [(workload, way) for workload, way in unknown if not way.variable]
+    if gone:
+        yield MeshError(
+            "Some pods belong to nobody who would make them anew.",
+            where=listed([at(workload) for workload, _way in gone], most=10),
+            why=gone[0][1].text,
+            do="replace them by something that has a controller, or leave their namespaces out with mesh_exclude",
         )
-    if paused:
-        blockers.append(
-            MeshError(
-                "Some Deployments are paused and would not roll.",
-                where=listed([f"{j.workload.short} in {j.workload.namespace}" for j in paused], most=10),
-                do="kubectl rollout resume, or leave their namespaces out with mesh_exclude",
-            )
+    rest = [(workload, way) for workload, way in unknown if way.variable]
+    for kind, group in sorted({(workload.kind, workload.group) for workload, _way in rest}):
+        mine = [at(workload) for workload, _way in rest if (workload.kind, workload.group) == (kind, group)]
+        named = f"kind: {kind}{f', group: {group}' if group else ''}"
+        yield MeshError(
+            f"Some workloads need you: nobody has said how a {kind} is restarted.",
+            where=listed(mine, most=10),
+            why="it is no kind of Kubernetes itself",
+            do=f"declare it, mesh_recipes: [{{{named}, recipe: evict}}], or recipe: report to restart it yourself; or use mesh_exclude",
         )
-    return blockers
 
 
 def _opt_in_blockers(before: Snapshot, names: Iterable[str]) -> Iterable[MeshError]:
@@ -200,6 +201,24 @@ def warnings_of(before: Snapshot, after: Snapshot, target: Target, names: Sequen
         workload = judged.workload
         if judged.standing is Standing.GATEWAY and judged.decision.revision:
             yield f"{workload.short} in {workload.namespace} is a gateway: not restarted, its next pods get {judged.decision.revision}."
-        if judged.standing is Standing.STALE and not rolling(workload) and workload.available < workload.replicas:
-            there = f"{workload.available} of {workload.replicas} pods"
-            yield f"{workload.short} in {workload.namespace} is unhealthy already, {there}: its restart may not come to an end."
+        if judged.standing is Standing.STALE:
+            yield from _stale_warnings(after, judged, way_of(workload, target.choices), target)
+    yield from before.unknowns()
+
+
+def _stale_warnings(after: Snapshot, judged: Judged, way: Way, target: Target) -> Iterable[str]:
+    workload = judged.workload
+    if way.recipe in (Recipe.REPORT, Recipe.WAIT):
+        yield f"{at(workload)} is not restarted, {way.sentence()}."
+    if not way.by_us:
+        return
+    if not rolling(workload) and workload.available < workload.replicas:
+        there = f"{workload.available} of {workload.replicas} pods"
+        yield f"{at(workload)} is unhealthy already, {there}: its restart may not come to an end."
+    budget = exhausted(after.budgets, workload.namespace, workload.template.labels)
+    if budget and way.recipe is Recipe.EVICT:
+        yield f"{at(workload)}: {budget} allows no eviction now, and its pods are evicted only when it does."
+    elif budget and target.choices.respect_pdb:
+        yield f"{at(workload)}: {budget} allows no disruption now, and its restart waits until it does (mesh_respect_pdb)."
+    if workload.on_delete and workload.kind == "StatefulSet" and workload.updated < workload.total:
+        yield f"{at(workload)} has a newer template that some of its pods do not run yet: evicted, they come back with that too."

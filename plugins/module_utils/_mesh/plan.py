@@ -14,6 +14,7 @@ from ansible_collections.meshops.istio.plugins.module_utils._mesh.namespaces imp
     move_to,
 )
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.predict import as_before, predict
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.recipes import Way, way_of
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.snapshot import Snapshot
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.waves import Target, default_waves, named_waves, old_revision
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.workloads import Judged, Standing
@@ -25,6 +26,9 @@ class Plan:
     waves: tuple[tuple[str, ...], ...]
     moves: tuple[Move, ...]
     restarts: tuple[Judged, ...]
+    """What is restarted by us."""
+    ways: tuple[tuple[Judged, Way], ...]
+    """All that is stale then, with how it gets its new sidecars."""
     blockers: tuple[MeshError, ...]
     warnings: tuple[str, ...]
 
@@ -38,6 +42,7 @@ def make_plan(snapshot: Snapshot, target: Target) -> Plan:
     names = [name for wave in waves for name in wave if name in snapshot.namespace]
     moves = tuple(move for name in names if (move := move_to(snapshot.namespace[name], target.revision)).needed)
     after = predict(snapshot, target.revision, target.version, names)
-    restarts = after.standing(Standing.STALE, names)
+    ways = tuple((judged, way_of(judged.workload, target.choices)) for judged in after.standing(Standing.STALE, names))
+    restarts = tuple(judged for judged, way in ways if way.by_us)
     blockers = (*([problem] if problem else []), *wave_blockers, *blockers_of(snapshot, before, after, target, names))
-    return Plan(old, waves, moves, restarts, blockers, tuple(warnings_of(before, after, target, names, old)))
+    return Plan(old, waves, moves, restarts, ways, blockers, tuple(warnings_of(before, after, target, names, old)))

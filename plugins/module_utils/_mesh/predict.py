@@ -21,6 +21,12 @@ def predict(snapshot: Snapshot, revision: str, version: str | None, names: Itera
     return snapshot.with_revision(revision, version).asking(lambda n: then if n.name in moving else None)
 
 
+def predict_unlabelled(snapshot: Snapshot, names: Iterable[str]) -> Snapshot:
+    """The cluster as it will be when these namespaces ask for nothing any more."""
+    moving = set(names)
+    return snapshot.asking(lambda n: Asks() if n.name in moving else None)
+
+
 def predict_restored(snapshot: Snapshot, names: Iterable[str]) -> Snapshot:
     """The cluster as it will be when these namespaces have their recorded labels again."""
     moving = set(names)

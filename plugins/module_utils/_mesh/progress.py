@@ -20,6 +20,10 @@ class Progress:
     """Ends the wait at once."""
     failing: MeshError | None = None
     """Ends the wait unless it goes away within the grace time: a crash loop, a quota, no node yet."""
+    pods: int = 0
+    """How many pods are done in what is not: it grows while one large workload rolls, so that this counts as getting further."""
+    again: float | None = None
+    """Seconds after which to ask again although nothing was seen to change, where somebody has said so; None where there is no need."""
 
     @property
     def finished(self) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.errors import MeshError
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.recipes import Choices, Recipe, Way, lasts, way_of
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.rollout import rolled_out
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.snapshot import Snapshot
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.workloads import Judged, Pod, Standing
@@ -33,9 +34,28 @@ def check_resolved(snapshot: Snapshot, namespaces: Iterable[str], revision: str)
         )
 
 
-def in_the_mesh(workloads: Iterable[Judged]) -> tuple[Judged, ...]:
-    """Those that have something to prove: not what nobody injects by its own wish, nor what is scaled to zero."""
-    return tuple(judged for judged in workloads if judged.standing in _PROVABLE or _should_have_pods(judged))
+def in_the_mesh(workloads: Iterable[Judged], choices: Choices) -> tuple[Judged, ...]:
+    """Those that have something to prove: not what nobody injects by its own wish, what is scaled to zero, or what ends by itself.
+
+    What is left to a person is proved where it is as it should be; where it is not, it is named and not waited for.
+    """
+    return tuple(
+        judged
+        for judged in workloads
+        if (judged.standing in _PROVABLE or _should_have_pods(judged))
+        and lasts(judged.workload)
+        and not _left(judged, way_of(judged.workload, choices))
+    )
+
+
+def left(workloads: Iterable[Judged], choices: Choices) -> tuple[tuple[Judged, Way], ...]:
+    """What still has another sidecar than it would get now, and is left with it."""
+    ways = ((judged, way_of(judged.workload, choices)) for judged in workloads)
+    return tuple((judged, way) for judged, way in ways if _left(judged, way))
+
+
+def _left(judged: Judged, way: Way) -> bool:
+    return judged.standing in (Standing.STALE, Standing.ORPHANED) and way.recipe is Recipe.REPORT
 
 
 _PROVABLE = (Standing.CURRENT, Standing.STALE, Standing.ORPHANED)

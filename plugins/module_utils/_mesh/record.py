@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.errors import MeshError
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.namespaces import PRIOR, Asks, Namespace, move_to
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.recipes import always_restarted
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.snapshot import Snapshot
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.workloads import Standing
 
@@ -124,7 +125,7 @@ def pending(waves: tuple[tuple[str, ...], ...], revision: str, snapshot: Snapsho
 def _at(wave: tuple[str, ...], revision: str, snapshot: Snapshot) -> bool:
     there = [snapshot.namespace[name] for name in wave if name in snapshot.namespace]
     moved = not any(move_to(namespace, revision).needed for namespace in there)
-    return moved and not snapshot.standing(Standing.STALE, wave)
+    return moved and not any(always_restarted(judged.workload) for judged in snapshot.standing(Standing.STALE, wave))
 
 
 def next_step(record: Record, snapshot: Snapshot) -> tuple[int, ...]:

@@ -4,32 +4,23 @@
 """Which workloads restart next, and how far the restarts are: one step over what the cluster shows now. Pure.
 
 A rollout that somebody else began, or a run of ours that was killed, is waited for and judged again when it is done:
-so nothing is restarted twice, and nothing that is already on its way is disturbed.
+so nothing is restarted twice, and nothing that is already on its way is disturbed. Only a rollout that goes the wrong way is
+taken back: on a rollback, or where its new pods are stuck with another sidecar than they would get now.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.errors import MeshError
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.budgets import exhausted
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.evict import next_eviction, replaced, unexpected
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.ledger import Action, Begun, Delete, Ledger, Stamp, seen
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.progress import Progress
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.rollout import rolling, rollout, together
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.recipes import Choices, Recipe, Way, way_of
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.rollout import at, rolled_out, rolling, rollout, together
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.snapshot import Snapshot
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.workloads import Judged, Standing, Workload
-
-RESTARTABLE = frozenset({"Deployment"})
-STAMP = "kubectl.kubernetes.io/restartedAt"
-"""kubectl's own annotation of the pod template, which operators know and keep; each new pod carries it."""
-
-
-def restartable(workload: Workload) -> bool:
-    """Whether there is a template to stamp, and a controller that rolls by it."""
-    return workload.kind in RESTARTABLE and not workload.of_pods
-
-
-Started = Mapping[str, int]
-"""What this run has restarted, by UID, with the generation that its controller has to observe."""
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.words import count
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.workloads import STAMP, TEMPLATE_HASH, Judged, Pod, Restarted, Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,50 +31,152 @@ class Task:
     concurrency: int
     stamp: str
     leaving: str | None = None
-    """A revision that is taken back: what has its sidecar and would get none loses it again. Else such pods are never restarted."""
+    """A revision whose sidecars go: what has one of it and would get none loses it. Else such pods are never restarted."""
+    back: bool = False
+    """The namespaces have their former labels again: restarts of ours are taken back, also where they are stuck half way."""
+    choices: Choices = field(default_factory=Choices)
 
     def wants(self, judged: Judged) -> bool:
-        """Stale and of a kind that we restart; a paused Deployment would not roll."""
-        if not restartable(judged.workload) or judged.workload.paused:
-            return False
+        """Whether it has pods that should be others, whoever may replace them."""
         return judged.standing is Standing.STALE or (judged.standing is Standing.ORPHANED and set(judged.proxies) == {self.leaving})
+
+    def takes_back(self, judged: Judged) -> bool:
+        """A restart of ours whose stamp is there still, and that is wrong now or has not come to its end."""
+        workload = judged.workload
+        ours = self.back and workload.restarted is not None and workload.restarted.stamp == workload.stamp
+        return ours and not workload.paused and (self.wants(judged) or not rolled_out(workload))
+
+    def restarts(self, judged: Judged) -> bool:
+        """Whether it is restarted by us."""
+        return self.takes_back(judged) or (self.wants(judged) and self.way(judged).by_us)
+
+    def way(self, judged: Judged) -> Way:
+        return way_of(judged.workload, self.choices)
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    start: tuple[Judged, ...]
-    """What is to be restarted now."""
+    actions: tuple[Action, ...]
+    """What is to be done now."""
     progress: Progress
 
 
-def next_restarts(now: Snapshot, task: Task, started: Started) -> Step:
-    """What to restart next so that at most so many workloads roll at a time, and how far the whole is."""
-    here = [judged for judged in now.within(task.namespaces) if restartable(judged.workload)]
-    ours = [_ours(judged, started[judged.workload.uid], task.stamp) for judged in here if judged.workload.uid in started]
-    others = sorted((j for j in here if j.workload.uid not in started and task.wants(j)), key=lambda judged: judged.workload.path)
-    foreign = [rollout(judged.workload, judged.pods) for judged in others if rolling(judged.workload)]
-    ready = [judged for judged in others if not rolling(judged.workload)]
-    flying = [part for part in (*ours, *foreign) if not part.finished]
-    whole = together(flying)
-    done = len(started) - sum(not part.finished for part in ours)  # one that was deleted meanwhile is done
-    progress = Progress(done, len(started) + len(others), whole.waiting, whole.fatal, whole.failing)
-    return Step(tuple(ready[: max(task.concurrency - len(flying), 0)]), progress)
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """One workload's share."""
+
+    progress: Progress
+    actions: tuple[Action, ...] = ()
+    flying: bool = False
+    """Its pods are being replaced: it counts among those that roll at the same time."""
 
 
-def _ours(judged: Judged, generation: int, stamp: str) -> Progress:
-    workload = replace(judged.workload, generation=max(judged.workload.generation, generation))
-    new = [pod for pod in judged.pods if pod.shape.annotations.get(STAMP) == stamp]
+def next_restarts(now: Snapshot, task: Task, ledger: Ledger) -> Step:
+    """What to do next so that at most so many workloads roll at a time, and how far the whole is."""
+    here = sorted(now.within(task.namespaces), key=lambda judged: judged.workload.path)
+    parts = {judged.workload.uid: part for judged in here if (part := _part(judged, now, task, ledger))}
+    flying = [part for part in parts.values() if part.flying]
+    ready = [part for part in parts.values() if part.actions and not part.flying]
+    starting = ready[: max(task.concurrency - len(flying), 0)]
+    actions = tuple(action for part in (*flying, *starting) for action in part.actions)
+    whole = together([part.progress for part in parts.values() if not part.progress.finished])
+    done = sum(part.progress.finished for part in parts.values()) + len(ledger.begun.keys() - parts.keys())  # those were deleted meanwhile
+    total = len(parts.keys() | ledger.begun.keys())
+    return Step(actions, replace(whole, done=done, total=total))
+
+
+def _part(judged: Judged, now: Snapshot, task: Task, ledger: Ledger) -> _Part | None:
+    """None for what has nothing to be done to it."""
+    begun = ledger.begun.get(judged.workload.uid)
+    if begun:
+        return _go_on(judged, begun, now, task, ledger)
+    if task.takes_back(judged):
+        return _stamp(judged, now, task, ledger)
+    if not task.wants(judged):
+        return None
+    match task.way(judged).recipe:
+        case Recipe.STAMP:
+            return _stamp(judged, now, task, ledger)
+        case Recipe.EVICT:
+            return _Part(*next_eviction(judged, seen(judged, Recipe.EVICT), now, ledger))
+        case Recipe.WAIT:
+            left = sum(not judged.as_wanted(pod) for pod in judged.pods)
+            return _Part(Progress(0, 1, (f"{at(judged.workload)}: {count(left, 'pod')} to come to an end (mesh_jobs)",)))
+    return None
+
+
+def _stamp(judged: Judged, now: Snapshot, task: Task, ledger: Ledger) -> _Part:
+    workload = judged.workload
+    taken_back = task.takes_back(judged)
+    if rolling(workload) and not taken_back and not _astray(judged, task):
+        deadlock = _deadlocked(judged, task, ledger)
+        return _Part(rollout(workload, judged.pods, ours=False), (Delete(judged, deadlock),) if deadlock else (), flying=True)
+    ill = task.back and not rolled_out(workload)  # what mends it must not wait until it is well
+    budget = exhausted(now.budgets, workload.namespace, workload.template.labels) if task.choices.respect_pdb and not ill else ""
+    if budget:
+        line = f"{at(workload)}: {budget} allows no disruption now (mesh_respect_pdb)"
+        return _Part(Progress(0, 1, (line,)))
+    return _Part(Progress(0, 1), (_restored(judged) if taken_back else _stamped(judged, task),))
+
+
+def _stamped(judged: Judged, task: Task) -> Stamp:
+    """A new stamp. The first one that was there before a move stays the way back, over any number of moves."""
+    workload = judged.workload
+    known = workload.restarted
+    prior = known.prior if known and known.stamp == workload.stamp else workload.stamp
+    begun = replace(seen(judged, Recipe.STAMP), stamp=task.stamp)
+    return Stamp(judged, task.stamp, None if task.back else Restarted(task.stamp, prior), begun, task.way(judged).declared)
+
+
+def _restored(judged: Judged) -> Stamp:
+    """The former stamp, and with it the former template: pods that were not replaced yet are of it, and stay."""
+    known = judged.workload.restarted
+    return Stamp(judged, known.prior if known else None, None, seen(judged, Recipe.STAMP))
+
+
+def _go_on(judged: Judged, begun: Begun, now: Snapshot, task: Task, ledger: Ledger) -> _Part:
+    if begun.recipe is Recipe.EVICT:
+        progress, actions = next_eviction(judged, begun, now, ledger)
+        return _Part(progress, actions, flying=not progress.finished)
+    if judged.workload.of_pods:
+        progress = replaced(judged, begun, judged.pods)
+        return _Part(progress, flying=not progress.finished)
+    workload = replace(judged.workload, generation=max(judged.workload.generation, begun.generation))
+    judged = replace(judged, workload=workload)
+    progress = _rolled(judged, begun)
+    if progress.finished and begun.stamp is None and task.wants(judged):  # strays: the former template, made while it had other labels
+        return _Part(*next_eviction(judged, seen(judged, Recipe.EVICT), now, ledger), flying=True)
+    deadlock = None if progress.finished else _deadlocked(judged, task, ledger)
+    return _Part(progress, (Delete(judged, deadlock),) if deadlock else (), flying=not progress.finished)
+
+
+def _rolled(judged: Judged, begun: Begun) -> Progress:
+    """How far a rollout of this run is. After a restored stamp, what it has left behind may still complain for a moment."""
+    if begun.stamp is None:
+        progress = rollout(judged.workload, [pod for pod in judged.pods if judged.as_wanted(pod)])
+        return replace(progress, fatal=None, failing=progress.failing or progress.fatal)
+    new = [pod for pod in judged.pods if pod.shape.annotations.get(STAMP) == begun.stamp]
     wrong = next((pod for pod in new if not judged.as_wanted(pod)), None)
-    if wrong is None:
-        return rollout(workload, new)
-    has = f"the sidecar of {wrong.proxy.revision or 'an unknown revision'}, {wrong.proxy.version}" if wrong.proxy else "no sidecar"
-    return Progress(
-        0,
-        1,
-        fatal=MeshError(
-            f"{workload.short} in {workload.namespace} was restarted, and its new pods are not as they should be.",
-            where=f"pod {wrong.name} in namespace {wrong.namespace}",
-            why=f"it has {has}; expected was {judged.decision.revision or 'none'}",
-            do="look at the events of the pod and at the injectors; started again, it is restarted once more",
-        ),
-    )
+    return Progress(0, 1, fatal=unexpected(judged, wrong)) if wrong else rollout(judged.workload, new)
+
+
+def _astray(judged: Judged, task: Task) -> bool:
+    """A rollout whose new pods have another sidecar than they would get now; forward, only one that is stuck with it."""
+    workload = judged.workload
+    newest = [pod for pod in judged.pods if workload.stamp and pod.shape.annotations.get(STAMP) == workload.stamp]
+    wrong = [pod for pod in newest if not judged.as_wanted(pod)]
+    return any(task.back or (pod.waiting and not pod.ready) for pod in wrong)
+
+
+def _deadlocked(judged: Judged, task: Task, ledger: Ledger) -> Pod | None:
+    """A broken pod of an older template that an ordered StatefulSet waits for, and would wait for ever.
+
+    Source: Kubernetes documentation, "StatefulSets", forced rollback: such a pod must be deleted by hand. Forward it must be
+    known to be broken; on the way back, one that was never ready is enough.
+    """
+    workload = judged.workload
+    if not workload.ordered or workload.on_delete or workload.observed < workload.generation or not rolling(workload):
+        return None
+    older = [pod for pod in judged.pods if workload.newest and pod.shape.labels.get(TEMPLATE_HASH) != workload.newest]
+    broken = [pod for pod in older if pod.uid not in ledger.gone and pod.never_ready and (task.back or pod.waiting)]
+    return min(broken, key=lambda pod: pod.ordinal, default=None)

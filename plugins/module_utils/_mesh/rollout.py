@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The meshops.istio authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""When a Deployment is really rolled out, and when a control plane is really there. Pure.
+"""When a workload is really rolled out, and when a control plane is really there. Pure.
 
 Source: Kubernetes documentation, "Deployment status"; kubectl's own ``rollout status`` counts the same fields
 (k8s.io/kubectl pkg/polymorphichelpers/rollout_status.go).
@@ -10,53 +10,91 @@ Source: Kubernetes documentation, "Deployment status"; kubectl's own ``rollout s
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.errors import MeshError
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.injection import Injector
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.progress import Progress
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.workloads import Pod, Workload
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.workloads import SIDECAR, Pod, Workload
 
 _FATAL = frozenset({"InvalidImageName", "ErrImageNeverPull"})
 _IMAGE = frozenset({"ImagePullBackOff", "ErrImagePull"})
+_BROKEN = _IMAGE | {"CrashLoopBackOff", "RunContainerError", "CreateContainerError", "CreateContainerConfigError"}
 _REFUSED = ("denied the request", "denied request", "failed calling webhook", "violates PodSecurity")
 """How an admission webhook, a ValidatingAdmissionPolicy, a webhook that cannot be reached and Pod Security say no."""
 
 
 def rolled_out(workload: Workload) -> bool:
-    """All wanted pods are of the newest template, none of an older one is left, and they are available."""
-    seen = workload.observed >= workload.generation
-    return seen and workload.updated >= workload.replicas and workload.total <= workload.updated and workload.available >= workload.updated
+    """All wanted pods are of the newest template, none of an older one is left, and they are available.
+
+    Of a StatefulSet with a partition, as many are wanted as are not below it; with OnDelete none, and only what is there counts.
+    """
+    return not rolling(workload) and workload.available >= (workload.updated if _wholly(workload) else workload.replicas)
 
 
 def rolling(workload: Workload) -> bool:
     """Pods of an older template are being replaced, or its newest template has not been seen: not the same as unhealthy."""
-    return workload.observed < workload.generation or workload.updated < workload.replicas or workload.total > workload.updated
+    if workload.observed < workload.generation or workload.updated < workload.rolls:
+        return True
+    return _wholly(workload) and workload.total > workload.updated
 
 
-def rollout(workload: Workload, pods: Iterable[Pod]) -> Progress:
-    """How far one workload's rollout is; ``pods`` are those of its newest template, as far as they can be told."""
+def _wholly(workload: Workload) -> bool:
+    """Its controller brings all its pods to the newest template."""
+    return not workload.on_delete and not workload.partition
+
+
+def rollout(workload: Workload, pods: Iterable[Pod], *, ours: bool = True) -> Progress:
+    """How far one workload's rollout is; ``pods`` are those of its newest template, as far as they can be told.
+
+    What breaks the sidecar's own containers ends the wait at once where the rollout is ``ours``: it is what was just done. A rollout
+    that was found under way may have been mended since.
+    """
     if rolled_out(workload):
         return Progress(1, 1)
-    there = [pod for pod in pods if not pod.deleting and not pod.finished]
-    at = f"{workload.short} in {workload.namespace}"
-    left = workload.total - workload.updated
-    line = f"{at}: {min(workload.updated, workload.available)} of {workload.replicas} pods" + (f", {left} old" if left > 0 else "")
+    left = workload.total - workload.updated if _wholly(workload) else 0
+    ready = min(workload.updated if _wholly(workload) else workload.total, workload.available)
+    line = f"{at(workload)}: {ready} of {workload.replicas} pods" + (f", {left} old" if left > 0 else "")
     if workload.observed < workload.generation:  # what its status says is about an older template
         return Progress(0, 1, (line,))
-    stuck = next((pod for pod in there if pod.waiting), None)
-    reason = workload.failure or (f"pod {stuck.name}: {stuck.waiting}" if stuck else "")
+    return replace(trouble(workload, pods, line, ours=ours), pods=ready)
+
+
+def trouble(workload: Workload, pods: Iterable[Pod], line: str, *, ours: bool = True) -> Progress:
+    """What stands in the way of pods that should become ready; ``line`` says how far they are."""
+    stuck = next((pod for pod in pods if pod.waiting and not pod.deleting and not pod.finished), None)
+    reason = workload.failure or (f"pod {stuck.name}: {_waiting(stuck)}" if stuck else "")
     if not reason:
         return Progress(0, 1, (line,))
     problem = MeshError(
-        f"{at} does not roll out.",
+        f"{at(workload)} does not roll out.",
         where=f"namespace {workload.namespace}",
         why=reason,
         do=f"kubectl -n {workload.namespace} describe {workload.short}",
     )
     waiting = (f"{line} ({reason.split(':')[0] if workload.failure else stuck.waiting if stuck else ''})",)
-    if (stuck and stuck.waiting in _FATAL) or any(words in workload.failure for words in _REFUSED):
+    if (stuck and (stuck.waiting in _FATAL or (ours and sidecar_broken(stuck)))) or refused(workload.failure):
         return Progress(0, 1, waiting, fatal=problem)
     return Progress(0, 1, waiting, failing=problem)
+
+
+def at(workload: Workload) -> str:
+    """``deploy/api in pay``."""
+    return f"{workload.short} in {workload.namespace}"
+
+
+def _waiting(pod: Pod) -> str:
+    return f"{pod.container}: {pod.waiting}" if pod.container else pod.waiting
+
+
+def sidecar_broken(pod: Pod) -> bool:
+    """A container that injection adds cannot run: what was just caused, and nothing that waiting would mend."""
+    return pod.container in SIDECAR and pod.waiting in _BROKEN
+
+
+def refused(failure: str) -> bool:
+    """The API server does not take the pods: waiting does not change its mind."""
+    return any(words in failure for words in _REFUSED)
 
 
 def together(parts: Sequence[Progress]) -> Progress:
@@ -67,6 +105,7 @@ def together(parts: Sequence[Progress]) -> Progress:
         waiting=tuple(line for part in parts for line in part.waiting),
         fatal=next((part.fatal for part in parts if part.fatal), None),
         failing=next((part.failing for part in parts if part.failing), None),
+        pods=sum(part.pods for part in parts),
     )
 
 
@@ -91,5 +130,5 @@ def control_plane_ready(
 def _strict(progress: Progress) -> Progress:
     failing = progress.failing
     if failing and any(reason in failing.why for reason in _IMAGE):
-        return Progress(progress.done, progress.total, progress.waiting, fatal=failing)
+        return replace(progress, fatal=failing, failing=None)
     return progress

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.budgets import Budget
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.errors import MeshError
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.injection import INJECT, Decision, Entry, Injector, PodShape, decide
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.namespaces import INJECTION, Asks, Namespace
@@ -40,6 +41,9 @@ class Snapshot:
     namespaces: tuple[Namespace, ...]
     workloads: tuple[Workload, ...]
     pods: tuple[Pod, ...]
+    budgets: tuple[Budget, ...] = ()
+    hidden: tuple[str, ...] = ()
+    """Kinds that this user may not list: whatever there is of them is unknown."""
 
     @cached_property
     def namespace(self) -> Mapping[str, Namespace]:
@@ -87,6 +91,10 @@ class Snapshot:
         if unknown:
             do = "correct the names, or create the namespaces first"
             raise MeshError("Some namespaces do not exist.", where=", ".join(unknown), do=do)
+
+    def unknowns(self) -> tuple[str, ...]:
+        """What this user may not list, each as a sentence."""
+        return tuple(f"{kind}: this user may not list any, so that what there is of them is not known." for kind in self.hidden)
 
     def standing(self, standing: Standing, namespaces: Iterable[str]) -> tuple[Judged, ...]:
         return tuple(judged for judged in self.within(namespaces) if judged.standing is standing)

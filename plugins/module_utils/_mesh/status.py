@@ -90,8 +90,8 @@ def _note(here: Sequence[Judged], gets: Decision) -> str:
 
 
 def plan_report(plan: Plan) -> list[str]:
-    """What would move and restart, wave by wave, as lines; none where nothing would."""
-    if not plan.moves and not plan.restarts:
+    """What would move and restart, wave by wave, and how, as lines; none where nothing would."""
+    if not plan.moves and not plan.ways:
         return []
     moves = {move.namespace.name: move for move in plan.moves}
     restarts: dict[str, list[str]] = defaultdict(list)
@@ -105,4 +105,13 @@ def plan_report(plan: Plan) -> list[str]:
             rows.append(
                 (str(number), name, now, then, f"{len(restarts[name])}: {listed(restarts[name], most=2)}" if restarts[name] else "0")
             )
-    return ["", *table(("WAVE", "NAMESPACE", "LABEL NOW", "LABEL THEN", "RESTARTS"), rows), ""]
+    return ["", *table(("WAVE", "NAMESPACE", "LABEL NOW", "LABEL THEN", "RESTARTS"), rows), "", *_ways(plan), ""]
+
+
+def _ways(plan: Plan) -> list[str]:
+    """How each gets its new sidecars, all of one way in one line."""
+    ways: dict[tuple[str, str, str], list[str]] = defaultdict(list)
+    for judged, way in plan.ways:
+        ways[way.recipe, way.text, way.variable or "-"].append(judged.workload.path)
+    rows = [(recipe, text, variable, listed(paths, most=2)) for (recipe, text, variable), paths in sorted(ways.items())]
+    return table(("RECIPE", "HOW", "DECIDED BY", "WORKLOADS"), rows) if rows else []

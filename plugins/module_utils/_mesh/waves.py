@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typing as t
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.errors import MeshError
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.injection import Injector
@@ -17,6 +17,7 @@ from ansible_collections.meshops.istio.plugins.module_utils._mesh.namespaces imp
     Asks,
     Namespace,
 )
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.recipes import Choices
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision import DEFAULT
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.selectors import parse
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.snapshot import Snapshot
@@ -38,6 +39,7 @@ class Target:
     """The injectors that installing it would make, as they are rendered; None where nothing is installed."""
     release: str | None = None
     """The helm release that it is installed as."""
+    choices: Choices = field(default_factory=Choices)
 
 
 def old_revision(before: Snapshot, target: Target, named: Sequence[str]) -> tuple[str | None, MeshError | None]:

@@ -7,11 +7,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.injection import Decision, PodShape
 
+STAMP = "kubectl.kubernetes.io/restartedAt"
+"""kubectl's own annotation of the pod template, which operators know and keep; each new pod carries it."""
+RESTARTED = "meshops.io/prior-restart"
+"""On a workload that this collection has stamped: its stamp, and the one that was there before."""
+SIDECAR = frozenset({"istio-proxy", "istio-init", "istio-validation"})
+"""The containers that injection adds."""
+TEMPLATE_HASH = "controller-revision-hash"
 SHORT = {
     "Deployment": "deploy",
     "StatefulSet": "sts",
@@ -38,6 +45,8 @@ class Proxy:
 class Owner:
     kind: str
     name: str
+    group: str = ""
+    """Of its API; empty for Kubernetes' own kinds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +63,28 @@ class Pod:
     deleting: bool = False
     waiting: str = ""
     """Why a container is not running, in Kubernetes' own words, for example ``ImagePullBackOff``."""
+    container: str = ""
+    """Which container that is; empty where it is the pod itself, which has no node."""
+    maker: Owner | None = None
+    """Who really made it, for example the ReplicaSet of a Deployment; None for a bare pod."""
+    maker_uid: str = ""
+    never_ready: bool = False
+    """It is not ready and has not been since it started."""
+
+    @property
+    def ordinal(self) -> int:
+        """Of a StatefulSet's pod: the number at the end of its name; -1 where there is none."""
+        end = self.name.rpartition("-")[2]
+        return int(end) if end.isdigit() else -1
+
+
+@dataclass(frozen=True, slots=True)
+class Restarted:
+    """What this collection has stamped a workload's template with, and what the stamp was before: the way back."""
+
+    stamp: str
+    prior: str | None
+    """None: there was none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +111,30 @@ class Workload:
     """Nothing of it was read but its pods: of another kind, or a Deployment that was deleted without them."""
     gateway: bool = False
     """It is a proxy itself, not something that has one: a gateway or a waypoint."""
+    group: str = ""
+    """Of its API; empty for Kubernetes' own kinds."""
+    on_delete: bool = False
+    """Its update strategy is OnDelete: the controller replaces no pod by itself."""
+    partition: int = 0
+    """Of a StatefulSet: pods with a lower ordinal keep the older template."""
+    ordered: bool = False
+    """A StatefulSet with OrderedReady: its controller does nothing more while one pod is not ready."""
+    newest: str = ""
+    """A StatefulSet's name for its newest template; its pods have theirs as a label."""
+    restarted: Restarted | None = None
+    part_of: Owner | None = None
+    """Whom it belongs to, as a ReplicaSet does to an Argo Rollout: then it is no workload of its own."""
+    part_of_uid: str = ""
+
+    @property
+    def stamp(self) -> str | None:
+        """The restart stamp of its template."""
+        return self.template.annotations.get(STAMP)
+
+    @property
+    def rolls(self) -> int:
+        """How many pods its controller brings to the newest template by itself."""
+        return 0 if self.on_delete else max(self.replicas - self.partition, 0)
 
     @property
     def short(self) -> str:
@@ -94,7 +149,33 @@ class Workload:
     @property
     def owner(self) -> tuple[str, Owner]:
         """What its pods name as their owner, with the namespace."""
-        return self.namespace, Owner(self.kind, self.name)
+        return self.namespace, Owner(self.kind, self.name, self.group)
+
+
+def resolved(pods: Iterable[Pod], listed: Iterable[Workload]) -> tuple[Pod, ...]:
+    """Pods with the owner that only ReplicaSets and ReplicationControllers tell: whom these belong to, or that they belong to nobody."""
+    made = {(one.namespace, Owner(one.kind, one.name)): one for one in listed if one.kind in ("ReplicaSet", "ReplicationController")}
+    return tuple(_resolved(pod, made.get((pod.namespace, pod.maker)) if pod.maker else None) for pod in pods)
+
+
+def _resolved(pod: Pod, maker: Workload | None) -> Pod:
+    if maker is None:
+        return pod
+    if maker.part_of is None:
+        return replace(pod, owner=Owner(maker.kind, maker.name))
+    return replace(pod, owner=maker.part_of, maker_uid=maker.part_of_uid)
+
+
+def family(listed: Iterable[Workload], pods: Iterable[Pod], known: Iterable[Workload] = ()) -> tuple[tuple[Workload, ...], tuple[Pod, ...]]:
+    """The workloads that stand for themselves, with those that only their pods tell of, and the pods with their owners.
+
+    ``known`` are workloads that count elsewhere, as control planes do.
+    """
+    read, elsewhere = tuple(listed), tuple(known)
+    away = {one.owner for one in elsewhere}
+    owned = resolved(pods, read)
+    own = tuple(one for one in read if one.part_of is None and one.owner not in away)
+    return (*own, *unlisted(owned, (*own, *elsewhere))), owned
 
 
 def unlisted(pods: Iterable[Pod], listed: Iterable[Workload]) -> tuple[Workload, ...]:
@@ -105,9 +186,11 @@ def unlisted(pods: Iterable[Pod], listed: Iterable[Workload]) -> tuple[Workload,
     known = {workload.owner for workload in listed}
     found: dict[tuple[str, Owner], Workload] = {}
     for pod in pods:
-        if pod.finished or pod.deleting or (pod.namespace, pod.owner) in known:
+        # A node's own pods (static ones) are made by its kubelet, which no injector can change
+        if pod.finished or pod.deleting or pod.owner.kind == "Node" or (pod.namespace, pod.owner) in known:
             continue
-        one = Workload(pod.owner.kind, pod.namespace, pod.owner.name, pod.uid, pod.shape, replicas=0, of_pods=True)
+        owner, uid = pod.owner, pod.maker_uid or pod.uid
+        one = Workload(owner.kind, pod.namespace, owner.name, uid, pod.shape, replicas=0, of_pods=True, group=owner.group)
         found.setdefault((pod.namespace, pod.owner), one)
     return tuple(found.values())
 

@@ -9,14 +9,16 @@ import typing as t
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ansible_collections.meshops.istio.plugins.module_utils._kube.rolling import follow, live
+from ansible_collections.meshops.istio.plugins.module_utils._kube.rolling import Live
 from ansible_collections.meshops.istio.plugins.module_utils._kube.snapshot import take
-from ansible_collections.meshops.istio.plugins.module_utils._kube.workloads import KINDS
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.errors import MeshError
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.progress import Progress
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.proof import Fault, check_resolved, faults, in_the_mesh
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.proof import Fault, check_resolved, faults, in_the_mesh, left
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.recipes import Choices
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.rollout import at
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.snapshot import Snapshot
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.words import count
+from ansible_collections.meshops.istio.plugins.module_utils._verbs.choices import RECIPES, choices_of
 from ansible_collections.meshops.istio.plugins.module_utils._verbs.verb import WAIT, Context, Result, Verb
 from ansible_collections.meshops.istio.plugins.module_utils._verbs.wait import Patience, wait_until
 
@@ -24,6 +26,7 @@ SPEC: dict[str, t.Any] = {
     "namespaces": {"type": "list", "elements": "str", "required": True},
     "revision": {"type": "str"},
     "version": {"type": "str"},
+    **RECIPES,
     **WAIT,
 }
 
@@ -33,11 +36,12 @@ class Options:
     namespaces: tuple[str, ...]
     revision: str | None
     version: str | None
+    choices: Choices
     patience: Patience
 
     @classmethod
     def of(cls, params: Mapping[str, t.Any]) -> Options:
-        return cls(tuple(params["namespaces"]), params["revision"], params["version"], Patience.of(params))
+        return cls(tuple(params["namespaces"]), params["revision"], params["version"], choices_of(params), Patience.of(params))
 
 
 def run(options: Options, context: Context) -> Result:
@@ -50,31 +54,33 @@ def run(options: Options, context: Context) -> Result:
         raise first.failing
     if not first.finished:
         snapshot = _wait(snapshot, options, context)
-    proved = in_the_mesh(snapshot.within(options.namespaces))
+    here = snapshot.within(options.namespaces)
+    proved = in_the_mesh(here, options.choices)
     msg = f"{count(len(proved), 'workload')} in {count(len(options.namespaces), 'namespace')} proved"
     context.say(msg)
     return Result(
         msg=msg,
         facts={"workloads": [judged.workload.path for judged in proved]},
+        warnings=tuple(f"{at(judged.workload)} is not proved: {way.sentence()}." for judged, way in left(here, options.choices)),
     )
 
 
 def _wait(snapshot: Snapshot, options: Options, context: Context) -> Snapshot:
     """What the cluster shows when all is proved."""
     last = snapshot
-    with follow(context.cluster, KINDS) as now:
+    with Live(context.cluster, snapshot, options.namespaces) as live:
 
         def step() -> Progress:
             nonlocal last
-            last = live(now, snapshot, KINDS)
+            last = live.snapshot()
             return _progress(last, options)
 
-        wait_until("proof", now, step, context, options.patience)
+        wait_until("proof", live.follow, step, context, options.patience)
     return last
 
 
 def _progress(snapshot: Snapshot, options: Options) -> Progress:
-    workloads = in_the_mesh(snapshot.within(options.namespaces))
+    workloads = in_the_mesh(snapshot.within(options.namespaces), options.choices)
     found = {judged.workload.owner: faults(judged, options.revision, options.version) for judged in workloads}
     texts = [fault.text for one in found.values() for fault in one]
     lasting = [fault for one in found.values() for fault in one if fault.lasting]

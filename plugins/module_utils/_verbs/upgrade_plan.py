@@ -21,6 +21,7 @@ from ansible_collections.meshops.istio.plugins.module_utils._mesh.words import c
 from ansible_collections.meshops.istio.plugins.module_utils._render.control_plane import check_rendering
 from ansible_collections.meshops.istio.plugins.module_utils._render.helm import Chart, offline
 from ansible_collections.meshops.istio.plugins.module_utils._verbs.chart import CHART, chart_of, check_chart, release_of
+from ansible_collections.meshops.istio.plugins.module_utils._verbs.choices import CHOICES, choices_of
 from ansible_collections.meshops.istio.plugins.module_utils._verbs.verb import ISTIO_NAMESPACE, Context, Result, Verb
 
 SPEC: dict[str, t.Any] = {
@@ -32,6 +33,7 @@ SPEC: dict[str, t.Any] = {
     "install": {"type": "bool", "default": False},
     "report": {"type": "bool", "default": False},
     **CHART,
+    **CHOICES,
     **ISTIO_NAMESPACE,
 }
 
@@ -54,6 +56,7 @@ class Options:
             waves=tuple(_wave(wave, number) for number, wave in enumerate(params["waves"], start=1)),
             exclude=frozenset(params["exclude"]),
             istio_namespace=params["istio_namespace"],
+            choices=choices_of(params),
         )
         return cls(target, chart, params["report"])
 
@@ -102,6 +105,10 @@ def _facts(plan: Plan) -> dict[str, object]:
         "waves": [list(wave) for wave in plan.waves],
         "moves": [{"namespace": m.namespace.name, "before": m.namespace.asks.text(), "after": m.then.text()} for m in plan.moves],
         "restarts": [judged.workload.path for judged in plan.restarts],
+        "ways": [
+            {"workload": judged.workload.path, "recipe": str(way.recipe), "how": way.text, "variable": way.variable or None}
+            for judged, way in plan.ways
+        ],
     }
 
 

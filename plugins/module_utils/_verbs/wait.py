@@ -46,7 +46,7 @@ class Late(MeshError):
 def wait_until(what: str, follow: Follow, step: Callable[[], Progress], context: Context, patience: Patience) -> None:
     """Returns when the step is finished; raises its fatal error at once, a failing one after the grace time."""
     start = context.clock()
-    most, got_further = 0, 0.0
+    most, got_further = (0, 0), 0.0
     said, said_at = "", -SAY_EVERY
     failing_since: float | None = None
     while True:
@@ -56,8 +56,8 @@ def wait_until(what: str, follow: Follow, step: Callable[[], Progress], context:
             raise progress.fatal
         if progress.finished:
             return
-        if progress.done > most:
-            most, got_further = progress.done, now
+        if (progress.done, progress.pods) > most:
+            most, got_further = (progress.done, progress.pods), now
         failing_since = None if progress.failing is None else now if failing_since is None else failing_since
         patient_until = got_further + patience.timeout
         if failing_since is not None:
@@ -68,7 +68,7 @@ def wait_until(what: str, follow: Follow, step: Callable[[], Progress], context:
         if now - said_at >= (HEARTBEAT if line == said else SAY_EVERY):
             context.say(line)
             said, said_at = line, now
-        follow.wait(min(patient_until - now, HEARTBEAT))
+        follow.wait(min(patient_until - now, HEARTBEAT if progress.again is None else progress.again))
 
 
 def _late(what: str, progress: Progress, patience: Patience, lost: str | None) -> Late:

@@ -8,17 +8,22 @@ from __future__ import annotations
 import time
 import typing as t
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
-from ansible_collections.meshops.istio.plugins.module_utils._kube.rolling import follow, live, restart
+from ansible_collections.meshops.istio.plugins.module_utils._kube import restarts
+from ansible_collections.meshops.istio.plugins.module_utils._kube.rolling import Live
 from ansible_collections.meshops.istio.plugins.module_utils._kube.snapshot import take
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.errors import MeshError
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.predict import predict, predict_restored
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.ledger import Action, Delete, Evict, Ledger, Stamp
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.predict import predict, predict_restored, predict_unlabelled
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.progress import Progress
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.restart import RESTARTABLE, Task, next_restarts
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.recipes import Recipe
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.restart import Task, next_restarts
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.rollout import at
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.snapshot import Snapshot
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.words import count
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.workloads import Judged, Standing
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.workloads import Judged, Pod, Standing
+from ansible_collections.meshops.istio.plugins.module_utils._verbs.choices import CHOICES, choices_of
 from ansible_collections.meshops.istio.plugins.module_utils._verbs.verb import WAIT, Context, Difference, Result, Verb
 from ansible_collections.meshops.istio.plugins.module_utils._verbs.wait import Patience, wait_until
 
@@ -27,9 +32,13 @@ SPEC: dict[str, t.Any] = {
     "revision": {"type": "str"},
     "version": {"type": "str"},
     "restored": {"type": "bool", "default": False},
+    "leaving": {"type": "str"},
     "concurrency": {"type": "int", "default": 10},
+    **CHOICES,
     **WAIT,
 }
+_DENIED_SECONDS = 2.0
+"""Before an eviction that was denied is asked for again, where the server does not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,20 +46,23 @@ class Options:
     task: Task
     revision: str | None
     version: str | None
-    restored: bool
     patience: Patience
 
     @classmethod
     def of(cls, params: Mapping[str, t.Any]) -> Options:
         if params["concurrency"] < 1:
             raise MeshError("concurrency must be 1 or more.", where=f"concurrency: {params['concurrency']}", do="for example 10")
-        restored, revision = params["restored"], params["revision"]
-        stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         return cls(
-            task=Task(frozenset(params["namespaces"]), params["concurrency"], stamp, leaving=revision if restored else None),
-            revision=revision,
+            task=Task(
+                namespaces=frozenset(params["namespaces"]),
+                concurrency=params["concurrency"],
+                stamp=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+                leaving=params["leaving"],
+                back=params["restored"],
+                choices=choices_of(params),
+            ),
+            revision=params["revision"],
             version=params["version"],
-            restored=restored,
             patience=Patience.of(params),
         )
 
@@ -58,46 +70,88 @@ class Options:
 def run(options: Options, context: Context) -> Result:
     snapshot = take(context.cluster)
     snapshot.check_known(options.task.namespaces)
+    done = Done()
     if context.check_mode:
         snapshot = _predicted(options, snapshot)
-        restarted = [judged for judged in snapshot.within(options.task.namespaces) if options.task.wants(judged)]
+        done.touched = {j.workload.path: j for j in snapshot.within(options.task.namespaces) if options.task.restarts(j)}
     else:
-        restarted = _roll(options, context, snapshot)
+        _roll(options, context, snapshot, done)
+    touched = dict(sorted(done.touched.items()))
     return Result(
-        msg=f"{count(len(restarted), 'workload')} {'would restart' if context.check_mode else 'restarted'}",
-        differences=tuple(_difference(judged) for judged in restarted),
-        facts={"restarted": [judged.workload.path for judged in restarted]},
-        warnings=tuple(_left_alone(options.task, snapshot.within(options.task.namespaces))),
+        msg=f"{count(len(touched), 'workload')} {'would restart' if context.check_mode else 'restarted'}",
+        differences=tuple(_difference(judged) for judged in touched.values()),
+        facts={"restarted": list(touched), "evicted": [f"{pod.namespace}/pod/{pod.name}" for pod in done.pods]},
+        warnings=(*_left_alone(options.task, snapshot, context), *snapshot.unknowns()),
         predicted=context.check_mode,
     )
 
 
 def _predicted(options: Options, snapshot: Snapshot) -> Snapshot:
     """What the cluster will look like when the labels have moved: dry-run writes do not persist, so it is computed."""
-    if options.restored:
-        return predict_restored(snapshot, options.task.namespaces)
+    task = options.task
+    if task.back:
+        return predict_restored(snapshot, task.namespaces)
     if options.revision:
-        return predict(snapshot, options.revision, options.version, options.task.namespaces)
-    return snapshot
+        return predict(snapshot, options.revision, options.version, task.namespaces)
+    return predict_unlabelled(snapshot, task.namespaces) if task.leaving else snapshot
 
 
-def _roll(options: Options, context: Context, snapshot: Snapshot) -> list[Judged]:
-    """All that was restarted, when all of it and all that was rolling already is rolled out."""
-    started: dict[str, int] = {}
-    restarted: list[Judged] = []
-    with follow(context.cluster, RESTARTABLE) as now:
+@dataclass(slots=True)
+class Done:
+    """What was done, in its order."""
+
+    touched: dict[str, Judged] = field(default_factory=dict)
+    pods: list[Pod] = field(default_factory=list)
+
+
+def _roll(options: Options, context: Context, snapshot: Snapshot, done: Done) -> None:
+    """Until all that was restarted, and all that was rolling already, is rolled out."""
+    ledger = Ledger()
+    denied: dict[str, float] = {}
+    with Live(context.cluster, snapshot, options.task.namespaces) as live:
 
         def step() -> Progress:
-            found = next_restarts(live(now, snapshot, RESTARTABLE), options.task, started)
-            for judged in () if found.progress.fatal else found.start:
-                generation = restart(context.cluster, judged.workload, options.task.stamp)
-                if generation is not None:
-                    started[judged.workload.uid] = generation
-                    restarted.append(judged)
-            return found.progress
+            nonlocal ledger
+            now = context.clock()
+            still = {uid: until for uid, until in denied.items() if until > now}
+            found = next_restarts(live.snapshot(), options.task, replace(ledger, denied=frozenset(still)))
+            for action in () if found.progress.fatal else found.actions:
+                try:
+                    ledger = _do(action, context, ledger, done)
+                except restarts.Denied as answer:
+                    denied[_pod(action)] = still[_pod(action)] = now + (answer.seconds or _DENIED_SECONDS)
+            return replace(found.progress, again=max(min(still.values()) - now, 0.0)) if still else found.progress
 
-        wait_until("restarts", now, step, context, options.patience)
-    return restarted
+        wait_until("restarts", live.follow, step, context, options.patience)
+
+
+def _do(action: Action, context: Context, ledger: Ledger, done: Done) -> Ledger:
+    judged = action.judged
+    uid = judged.workload.uid
+    match action:
+        case Stamp():
+            generation = restarts.stamp(context.cluster, action)
+            if generation is None:
+                return ledger
+            ledger = ledger.with_begun(uid, replace(action.begun, generation=generation))
+        case Evict():
+            restarts.evict(context.cluster, action.pod)
+            context.say(f"{at(judged.workload)}: pod {action.pod.name} is evicted")
+            done.pods.append(action.pod)
+            ledger = ledger.without(action.pod)
+            if (known := ledger.begun.get(uid)) is None or known.recipe is not Recipe.EVICT:
+                ledger = ledger.with_begun(uid, action.begun)
+        case Delete():
+            restarts.delete(context.cluster, action.pod)
+            context.say(f"{at(judged.workload)}: pod {action.pod.name} was never ready and holds the others up, it is deleted")
+            done.pods.append(action.pod)
+            ledger = ledger.without(action.pod)
+    done.touched.setdefault(judged.workload.path, judged)
+    return ledger
+
+
+def _pod(action: Action) -> str:
+    return action.pod.uid if isinstance(action, Evict) else ""
 
 
 def _difference(judged: Judged) -> Difference:
@@ -109,17 +163,14 @@ def _difference(judged: Judged) -> Difference:
     return Difference(judged.workload.path, ", ".join(now), f"{count(pods, 'pod')} {then}")
 
 
-def _left_alone(task: Task, workloads: Iterable[Judged]) -> Iterable[str]:
-    for judged in workloads:
-        workload = judged.workload
-        if task.wants(judged):
+def _left_alone(task: Task, snapshot: Snapshot, context: Context) -> Iterable[str]:
+    for judged in snapshot.within(task.namespaces):
+        if task.restarts(judged):
             continue
-        if judged.standing is Standing.ORPHANED:
-            yield f"{workload.short} in {workload.namespace} has a sidecar and would get none now: it is orphaned, and not restarted."
-        elif judged.standing is Standing.STALE and workload.paused:
-            yield f"{workload.short} in {workload.namespace} is stale and paused: resume it to have it restarted."
-        elif judged.standing is Standing.STALE:
-            yield f"{workload.short} in {workload.namespace} is stale, and a {workload.kind} is not restarted by this version."
+        if judged.standing is Standing.ORPHANED and not task.wants(judged):
+            yield f"{at(judged.workload)} has a sidecar and would get none now: it is orphaned, and not restarted."
+        elif task.wants(judged) and (context.check_mode or task.way(judged).recipe is not Recipe.WAIT):
+            yield f"{at(judged.workload)} is stale: {task.way(judged).sentence()}."
 
 
 VERB = Verb("workload_restart", SPEC, Options.of, run)
