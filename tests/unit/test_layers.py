@@ -37,6 +37,7 @@ MAY_IMPORT = {
     PLUGIN_UTILS: {PLUGIN_UTILS, RUNTIME, VERBS, KUBE, RENDER, MESH},
     "modules": {RUNTIME, VERBS},
     "action": {PLUGIN_UTILS, VERBS},
+    "inventory": {RUNTIME, KUBE, MESH},
     "doc_fragments": set[str](),
 }
 """Downwards only. Each layer may import from itself where it is listed."""
