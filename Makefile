@@ -11,7 +11,7 @@ make lint       all checks: ruff, mypy, ansible-test sanity, ansible-lint, antsi
 make unit       the unit tests, on the floor (Python 3.11, ansible-core 2.19) and on the newest
 make lab-test   the tests on a real Kubernetes
 make demo       a whole upgrade and back, before your eyes
-make lab        start a lab to play with
+make lab        start a lab to play with; CLUSTERS=3 starts three, with one inventory
 make lab-down   end it
 make format     format the Python files
 make lock       refresh the pinned versions of the Python tools
@@ -63,7 +63,7 @@ demo: setup
 	@$(RUN) -m tests.demo
 
 lab: setup
-	@$(RUN) -m tests.lab up
+	@$(RUN) -m tests.lab up $(if $(CLUSTERS),--clusters $(CLUSTERS))
 
 lab-down: python
 	@$(RUN) -m tests.lab down

@@ -35,7 +35,7 @@ class DemoError(Exception):
 def run(cluster: Cluster) -> None:
     namespaces = _old_mesh(cluster)
     before = _metadata(cluster, namespaces)
-    inventory = fleet.write(cluster, [namespaces[:2], namespaces[2:]])
+    inventory = fleet.write([cluster], [namespaces[:2], namespaces[2:]])
     _say(f"\n$ cat fleet.yml\n{inventory.read_text().rstrip()}")
     upgrade = "meshops.istio.canary_upgrade"
 

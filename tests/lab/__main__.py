@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import subprocess
 import sys
 import time
 import types
+from pathlib import Path
 
 from . import fleet, mesh, samples
 from .api import ApiProblem
@@ -33,7 +35,7 @@ def up(name: str, count: int) -> int:
         for cluster in starting:
             cluster.stop()
         raise
-    _next_steps(labs)
+    _next_steps(labs, fleet.write(labs, [samples.NAMES[:2], samples.NAMES[2:]]))
     return 0
 
 
@@ -72,7 +74,6 @@ def _start(cluster: Cluster) -> None:
     print(f"{cluster.name}: istiod {mesh.VERSION} is ready after {time.monotonic() - began:.1f} s", flush=True)
     namespaces = samples.create(cluster.api)
     samples.wait_ready(cluster.api, namespaces)
-    fleet.write(cluster, [namespaces[:2], namespaces[2:]])
     print(f"{cluster.name}: ready after {time.monotonic() - began:.1f} s, {_summary(cluster)}", flush=True)
 
 
@@ -89,15 +90,12 @@ def _summary(cluster: Cluster) -> str:
     return f"control planes: {names}; {asking}; {with_proxy} of {len(pods)} pods have a sidecar"
 
 
-def _next_steps(labs: list[Cluster]) -> None:
-    first = labs[0]
-    inventory = first.folder / "fleet.yml"
+def _next_steps(labs: list[Cluster], inventory: Path) -> None:
     print()
-    for cluster in labs:
-        print(f"export KUBECONFIG={cluster.kubeconfig}")
+    print(f"export KUBECONFIG={os.pathsep.join(str(cluster.kubeconfig) for cluster in labs)}")
     print(f"export PATH={CHECKOUT}/.venv/bin:{binaries()}:$PATH ANSIBLE_COLLECTIONS_PATH={CHECKOUT}/.venv/collections")
     print("\nThree things to try, after these lines:")
-    print("  kubectl get ns -L istio-injection,istio.io/rev")
+    print("  kubectl get ns -L istio-injection,istio.io/rev" if len(labs) == 1 else f"  ansible-inventory -i {inventory} --graph")
     print(f"  ansible-playbook -i {inventory} meshops.istio.status")
     print(f"  ansible-playbook -i {inventory} meshops.istio.canary_upgrade --check --diff")
     print("\nmake lab-down ends it.")
