@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import typing as t
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +18,7 @@ from tests.lab import samples
 from tests.lab.cluster import Cluster
 
 from .conftest import Namespaces
+from .seen import labels, proxies
 from .tool import Tool, variables
 
 VERSION = "1.30.3"
@@ -108,6 +111,45 @@ def test_a_token_without_rights(lab: Cluster, tool: Tool, namespaces: Namespaces
         "create secrets in namespace istio-system",
         "create clusterroles.rbac.authorization.k8s.io",
     )
+
+
+def test_a_login_program_that_fails_loses_nothing(lab: Cluster, tool: Tool, namespaces: Namespaces, revision: str) -> None:
+    """Before the first write, and in the middle of a wave; when it works again the same command finishes."""
+    name = namespaces({"istio-injection": "enabled"}, [samples.deployment("api")])
+    config = yaml.safe_load(lab.kubeconfig.read_text())
+    admin = config["users"][0]["user"]
+    names = {"client-certificate": "clientCertificateData", "client-key": "clientKeyData"}
+    credential = {
+        "apiVersion": "client.authentication.k8s.io/v1",
+        "kind": "ExecCredential",
+        "status": {ours: _content(admin, theirs) for theirs, ours in names.items()},
+    }
+    (tool.folder / "credential").write_text(json.dumps(credential))
+    script = f"""
+        expired() {{ echo "the SSO session has expired" >&2; exit 3; }}
+        test -e {tool.folder}/logged-in || expired
+        test -e {tool.folder}/again || ! grep -q '/namespaces/{name}?fieldManager=meshops".*{tool.user}' {lab.audit_log} || expired
+        cat {tool.folder}/credential
+    """
+    plugin = {"apiVersion": credential["apiVersion"], "command": "sh", "args": ["-c", script], "interactiveMode": "Never"}
+    config["users"][0]["user"] = {"exec": plugin}
+    hosts = {"eu-1": {"mesh_kubeconfig": str(_written(tool.folder, config))}}
+    asked = variables(revision, VERSION, waves=[[name]])
+    failed = ("The program that logs in to the cluster failed.", "the SSO session has expired", "log in by hand")
+
+    _refused(tool, tool.play("canary_upgrade", hosts=hosts, **asked).text, *failed)
+    (tool.folder / "logged-in").touch()
+    paused = tool.play("canary_upgrade", hosts=hosts, **asked)
+    assert all(words in paused.said for words in (*failed, "The upgrade of eu-1 is paused")), paused.text
+    assert (tool.restarts(), labels(lab, [name])[0]["istio.io/rev"]) == ({}, revision)
+    (tool.folder / "again").touch()
+    tool.play("canary_upgrade", hosts=hosts, **asked).succeeded()
+    assert (proxies(lab, [name]), tool.restarts()) == ({revision}, {f"{name}/api": 1})
+
+
+def _content(admin: dict[str, str], name: str) -> str:
+    """Of a kubeconfig that names a file, or holds the text itself."""
+    return Path(admin[name]).read_text() if name in admin else base64.b64decode(admin[f"{name}-data"]).decode()
 
 
 def test_a_workload_that_cannot_be_restarted_blocks(lab: Cluster, tool: Tool, namespaces: Namespaces) -> None:

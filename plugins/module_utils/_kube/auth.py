@@ -5,10 +5,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import os
+import threading
 import typing as t
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from urllib.parse import urlsplit
 
 try:
@@ -68,20 +71,48 @@ def sendable(value: str, where: str) -> str:
 def _load(kubeconfig: str | dict[str, t.Any], context: str | None, settings: Configuration, *, persist: bool) -> None:
     """``persist`` writes renewed OIDC tokens back into the file; by default nothing of the user's is changed."""
     at = "kubeconfig given as a dictionary" if isinstance(kubeconfig, dict) else str(kubeconfig)
+    place = at + (f", context {context}" if context else "")
     try:
-        if isinstance(kubeconfig, dict):
-            kube_config.load_kube_config_from_dict(kubeconfig, context=context, client_configuration=settings)
-        else:
-            path = os.path.expanduser(kubeconfig)
-            if not any(os.path.isfile(part) for part in path.split(os.pathsep)):
-                raise MeshError("The kubeconfig does not exist.", where=path, do="correct kubeconfig (or KUBECONFIG, K8S_AUTH_KUBECONFIG)")
-            kube_config.load_kube_config(config_file=path, context=context, client_configuration=settings, persist_config=persist)
+        with _failures() as failures:
+            if isinstance(kubeconfig, dict):
+                kube_config.load_kube_config_from_dict(kubeconfig, context=context, client_configuration=settings)
+            else:
+                path = os.path.expanduser(kubeconfig)
+                if not any(os.path.isfile(part) for part in path.split(os.pathsep)):
+                    do = "correct kubeconfig (or KUBECONFIG, K8S_AUTH_KUBECONFIG)"
+                    raise MeshError("The kubeconfig does not exist.", where=path, do=do)
+                kube_config.load_kube_config(config_file=path, context=context, client_configuration=settings, persist_config=persist)
     except kube_config.ConfigException as problem:
-        place = at + (f", context {context}" if context else "")
         raise MeshError("The kubeconfig cannot be used.", where=place, why=str(problem), do="correct kubeconfig or context") from problem
     except (yaml.YAMLError, OSError, TypeError, ValueError, AttributeError) as problem:  # its text could hold credentials
         why = f"it is no readable kubeconfig ({type(problem).__name__})"
         raise MeshError("The kubeconfig cannot be used.", where=at, why=why, do="correct kubeconfig") from None
+    if failures:
+        raise MeshError(
+            "The program that logs in to the cluster failed.",
+            where=f"{place}, its user's exec",
+            why="; ".join(failures),
+            do="log in by hand until `kubectl get ns` works with that context, then start the same command again: it goes on where it was",
+        )
+
+
+@contextlib.contextmanager
+def _failures() -> Iterator[list[str]]:
+    """What the client only logs: it goes on without a login where an exec plugin fails, and every request is refused then."""
+    found: list[str] = []
+    here = threading.get_ident()
+
+    class Kept(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if record.thread == here:
+                found.append(record.getMessage())
+
+    root, kept = logging.getLogger(), Kept(logging.ERROR)
+    root.addHandler(kept)
+    try:
+        yield found
+    finally:
+        root.removeHandler(kept)
 
 
 def _override(params: Mapping[str, t.Any], settings: Configuration) -> None:
