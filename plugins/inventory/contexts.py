@@ -4,22 +4,6 @@
 
 from __future__ import annotations
 
-import os
-import re
-import typing as t
-from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-
-from ansible.errors import AnsibleParserError
-from ansible.plugins.inventory import BaseInventoryPlugin, Constructable
-from ansible.template import trust_as_template
-
-from ansible_collections.meshops.istio.plugins.module_utils._kube.cluster import Cluster
-from ansible_collections.meshops.istio.plugins.module_utils._kube.contexts import read
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.contexts import KubeContext, check_apart, chosen, idle, named
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.errors import MeshError
-from ansible_collections.meshops.istio.plugins.module_utils._runtime.options import AUTH
-
 DOCUMENTATION = r"""
 ---
 name: contexts
@@ -105,6 +89,22 @@ keyed_groups:
   - key: mesh_context.split('-')[0] # eu, us
     separator: ""
 """
+
+import os
+import re
+import typing as t
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from ansible.errors import AnsibleParserError
+from ansible.plugins.inventory import BaseInventoryPlugin, Constructable
+from ansible.template import trust_as_template
+
+from ansible_collections.meshops.istio.plugins.module_utils._kube.cluster import Cluster
+from ansible_collections.meshops.istio.plugins.module_utils._kube.contexts import read
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.contexts import KubeContext, check_apart, chosen, idle, named
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.errors import MeshError
+from ansible_collections.meshops.istio.plugins.module_utils._runtime.options import AUTH
 
 _NAMES = re.compile(r"(.*\.)?(contexts|mesh)\.ya?ml")
 _AT_ONCE = 10
