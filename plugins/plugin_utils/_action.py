@@ -5,7 +5,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+import signal
+import sys
 import typing as t
 
 from ansible.plugins.action import ActionBase
@@ -16,6 +19,16 @@ from ansible_collections.meshops.istio.plugins.module_utils._runtime.run import 
 from ansible_collections.meshops.istio.plugins.module_utils._verbs.verb import Verb
 
 display = Display()
+_PR_SET_PDEATHSIG = 1
+
+
+def _end_with_play() -> None:
+    """What kills a play outright does not reach Ansible's workers, each of which has a session of its own (since 2.19).
+
+    One that went on by itself would still restart and relabel while the same run is started again. Linux only (prctl, man 2 prctl).
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 class VerbAction(ActionBase):
@@ -33,6 +46,7 @@ class VerbAction(ActionBase):
             return {**result, **self._execute_module(task_vars=task_vars, wrap_async=bool(self._task.async_val))}
         if self._task.become:
             display.warning("become has no effect here: the API server decides by the credentials of the kubeconfig.")
+        _end_with_play()
         self._environment()
         _checked, params = self.validate_argument_spec(argument_spec=argument_spec(self.verb))
         name = (task_vars or {}).get("inventory_hostname", "localhost")

@@ -13,6 +13,7 @@ import pytest
 
 from tests.lab import mesh, samples
 from tests.lab.cluster import Cluster
+from tests.lab.stages import NEVER_READY
 
 from .conftest import Namespaces, Planes
 from .seen import PRIOR, annotations, labels, limit_pods, moved, proxies
@@ -108,6 +109,12 @@ BACK = {
     "the first Deployment was stamped": written(STAMPED),
     "all Deployments were stamped": written(STAMPED, 4),
 }
+
+
+def test_nothing_of_a_play_that_was_killed_goes_on(lab: Cluster, tool: Tool, namespaces: Namespaces, revision: str) -> None:
+    """Its worker waits for a rollout that never ends, silently: it has to go with the play, or two would be at it after the next start."""
+    name = namespaces(ENABLED, [samples.deployment("never", fault=NEVER_READY)], wait=False)
+    tool.killed(written(STAMPED), "canary_upgrade", **variables(revision, VERSION, waves=[[name]], grace_time=120))
 
 
 @pytest.mark.parametrize("there", THERE)

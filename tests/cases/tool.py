@@ -146,6 +146,13 @@ class Tool:
             assert process.poll() is None, "it was over before it could be killed"
         finally:
             kill(process)
+        until(lambda: not self._workers(), "its workers to go with it", 10)
+
+    def _workers(self) -> list[str]:
+        """Processes of a playbook of ours. Ansible's workers have sessions of their own: what kills the play does not reach them."""
+        inventory = os.fsencode(self.folder / "fleet.yml")
+        found = [one for one in Path("/proc").glob("[0-9]*") if inventory in _words(one)]
+        return [one.name for one in found]
 
     def run(self, command: list[str], **environment: str) -> Ran:
         done = subprocess.run(
@@ -231,6 +238,13 @@ def kill(process: subprocess.Popen[str]) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+
+
+def _words(process: Path) -> list[bytes]:
+    """Of its command line; none for one that has gone, or is a zombie."""
+    with contextlib.suppress(OSError):
+        return (process / "cmdline").read_bytes().split(b"\0")
+    return []
 
 
 def written(pattern: str, times: int = 1) -> Point:
