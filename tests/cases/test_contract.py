@@ -31,6 +31,7 @@ def _options(name: str) -> dict[str, dict[str, t.Any]]:
         "upgrade_plan": {"revision": NEW, "from_revision": "default", "waves": [[name]]},
         "upgrade_state": {},
         "proxy_check": here,
+        "injection_probe": here,
     }
 
 

@@ -23,6 +23,7 @@ ORDER = (
     "upgrade_plan",
     "upgrade_state",
     "control_plane",
+    "injection_probe",
     "namespace_injection",
     "workload_restart",
     "proxy_check",

@@ -132,6 +132,10 @@ class Cluster:
     def create(self, path: str, body: Json) -> Json:
         return self._json("POST", path, body, "application/json", self._write_query())
 
+    def dry_create(self, path: str, body: Json) -> Json:
+        """The object as it would be made, by a dry run on the server: nothing is stored, in check mode or not."""
+        return self._json("POST", path, body, "application/json", {"fieldManager": FIELD_MANAGER, "dryRun": "All"})
+
     def delete(self, path: str, *, uid: str = "", version: str = "") -> None:
         """Gone afterwards; one that is not there is as good. With ``uid`` and ``version`` only that very state of it, else 409."""
         judged = {name: value for name, value in (("uid", uid), ("resourceVersion", version)) if value}

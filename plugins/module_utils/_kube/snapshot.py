@@ -62,6 +62,14 @@ def _optional(cluster: Cluster, name: str, kind: Kind, hidden: list[str]) -> lis
         return []
 
 
+def what_injects(cluster: Cluster) -> Snapshot:
+    """What decides about new pods, and no more: control planes, injectors and namespaces."""
+    selector = ",".join(f"{name}={value}" for name, value in ISTIOD.items())
+    parse = workload("Deployment")
+    planes = (control_plane(item, parse(item)) for item in cluster.items(KINDS["Deployment"], labelSelector=selector))
+    return Snapshot(tuple(plane for plane in planes if plane), all_injectors(cluster), all_namespaces(cluster), (), ())
+
+
 def control_plane(item: Json, deployment: Workload) -> ControlPlane | None:
     """An istiod, by the labels ``app: istiod`` and ``istio.io/rev`` of its Deployment; None for anything else."""
     labels = item["metadata"].get("labels") or {}

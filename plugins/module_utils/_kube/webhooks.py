@@ -8,12 +8,14 @@ That name and the label ``istio.io/rev`` are what istiod and istioctl themselves
 
 from __future__ import annotations
 
+import base64
 import typing as t
 from collections.abc import Mapping
 from dataclasses import replace
 
 from ansible_collections.meshops.istio.plugins.module_utils._kube.cluster import Cluster, Json
 from ansible_collections.meshops.istio.plugins.module_utils._kube.endpoints import ready_in
+from ansible_collections.meshops.istio.plugins.module_utils._kube.roots import fingerprints
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.injection import DEACTIVATED, ENTRY_SUFFIX, Entry, Injector
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision import DEFAULT, REVISION, TAG
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.selectors import Operator, Requirement, Selector
@@ -47,8 +49,19 @@ def parse(item: Json) -> Injector | None:
         entries=tuple(_entry(entry) for entry in entries),
         service=service.get("name"),
         namespace=service.get("namespace", ""),
+        port=service.get("port") or 443,
+        path=service.get("path") or "/inject",
+        roots=frozenset(root for entry in entries for root in fingerprints(_bundle(entry))),
         owner=(item["metadata"].get("annotations") or {}).get("meta.helm.sh/release-name"),
     )
+
+
+def _bundle(entry: Json) -> str:
+    """What is no text in base64 holds no certificates."""
+    try:
+        return base64.b64decode(entry["clientConfig"].get("caBundle") or "").decode()
+    except ValueError:
+        return ""
 
 
 def _entry(entry: Json) -> Entry:

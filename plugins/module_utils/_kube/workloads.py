@@ -153,7 +153,7 @@ def pod(item: Json) -> Pod:
         uid=metadata["uid"],
         owner=_owner(metadata, owner),
         shape=shape(item),
-        proxy=_proxy(item),
+        proxy=proxy(item),
         ready=any(c["type"] == "Ready" and c["status"] == "True" for c in status.get("conditions") or []),
         finished=status.get("phase") in ("Succeeded", "Failed"),
         deleting="deletionTimestamp" in metadata,
@@ -199,7 +199,7 @@ def _seconds(time: str) -> float:
     return datetime.fromisoformat(time).timestamp()
 
 
-def _proxy(item: Json) -> Proxy | None:
+def proxy(item: Json) -> Proxy | None:
     """The sidecar as container or native (restartable init container); its status is in the list that matches."""
     spec, status = item["spec"], item.get("status") or {}
     for containers, statuses, native in (
@@ -210,7 +210,8 @@ def _proxy(item: Json) -> Proxy | None:
             if container["name"] == PROXY:
                 ready = any(s["name"] == PROXY and s.get("ready") for s in statuses or [])
                 annotations = item["metadata"].get("annotations") or {}
-                return Proxy(_revision(annotations, container), version_of_image(container.get("image", "")), native, ready)
+                image = container.get("image", "")
+                return Proxy(_revision(annotations, container), version_of_image(image), native, ready, image)
     return None
 
 

@@ -47,6 +47,11 @@ class Injector:
     """Whom it calls; None for a url."""
     namespace: str = ""
     """Of that Service."""
+    port: int = 443
+    path: str = "/inject"
+    """There it is asked."""
+    roots: frozenset[str] = frozenset()
+    """Fingerprints of the certificates in its caBundles: the roots of its certificate authority."""
     ready: bool | None = None
     """Whether that Service has a ready endpoint; None where it is not known, or for a url."""
     owner: str | None = None

@@ -14,6 +14,8 @@ from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision impor
 INJECTION = "istio-injection"
 DATAPLANE_MODE = "istio.io/dataplane-mode"
 PRIOR = "meshops.io/prior-injection"
+SCRATCH = "meshops.io/scratch"
+"""On namespaces that this collection makes for itself, and removes again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from ansible_collections.meshops.istio.plugins.module_utils._mesh.injection impo
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.namespaces import (
     DATAPLANE_MODE,
     INJECTION,
+    SCRATCH,
     Asks,
     Namespace,
 )
@@ -96,7 +97,7 @@ def _belongs(before: Snapshot, namespace: Namespace, old: str) -> bool:
 
 def _allowed(namespace: Namespace, target: Target) -> bool:
     """Whether a wave that names no namespaces may take it: never what opts out, nor what belongs to the cluster itself."""
-    own = namespace.name == target.istio_namespace or namespace.name.startswith("kube-")
+    own = namespace.name == target.istio_namespace or namespace.name.startswith("kube-") or SCRATCH in namespace.labels
     return not (own or namespace.name in target.exclude or namespace.deleting or refuses(namespace))
 
 

@@ -39,6 +39,7 @@ class Proxy:
     """None where the image's tag tells nothing."""
     native: bool
     ready: bool
+    image: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,6 @@ import typing as t
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from ansible_collections.meshops.istio.plugins.module_utils._kube.follow import Follow
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.errors import MeshError
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.progress import Progress
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.words import count
@@ -37,13 +36,22 @@ class Patience:
         return cls(params["wait_timeout"], params["grace_time"])
 
 
+class Followed(t.Protocol):
+    """What tells that something changed: watches, or for what has none to watch, a question that is asked again."""
+
+    @property
+    def lost(self) -> str | None: ...
+
+    def wait(self, seconds: float) -> bool: ...
+
+
 class Late(MeshError):
     """What was waited for did not come in time."""
 
     kind = "timeout"
 
 
-def wait_until(what: str, follow: Follow, step: Callable[[], Progress], context: Context, patience: Patience) -> None:
+def wait_until(what: str, follow: Followed, step: Callable[[], Progress], context: Context, patience: Patience) -> None:
     """Returns when the step is finished; raises its fatal error at once, a failing one after the grace time."""
     start = context.clock()
     most, got_further = (0, 0), 0.0

@@ -42,7 +42,12 @@ class Istiod:
     def inject(self, body: bytes) -> Answer:
         kubelets = {node["metadata"]["name"]: node["status"]["nodeInfo"]["kubeletVersion"] for node in self._nodes.objects()}
         self.metrics.count("sidecar_injection_requests_total")
-        answer = admission.inject(json.loads(body), self._identity, self._settings, kubelets)
+        try:
+            review = admission.decoded(body)
+        except ValueError as problem:
+            self.metrics.count("sidecar_injection_failure_total")
+            return Answer.json(admission.undecoded(problem))
+        answer = admission.inject(review, self._identity, self._settings, kubelets)
         if admission.is_refused(answer):
             self.metrics.count("sidecar_injection_failure_total")
         else:
@@ -85,7 +90,7 @@ def start(api: Api, namespace: str, pod: str) -> dict[str, int]:
     webhooks = Webhooks(api, identity, root.bundle, istiod.metrics)
     ports = {
         "15017": serve(
-            {"/inject": istiod.inject, "/validate": istiod.validate, "/ready": istiod.ready}, root.server_context(identity.hosts)
+            {"/inject/*": istiod.inject, "/validate/*": istiod.validate, "/ready": istiod.ready}, root.server_context(identity.hosts)
         ),
         "15014": serve({"/version": istiod.version, "/metrics": istiod.shown_metrics, "/debug/syncz": istiod.refused}),
         "8080": serve({"/ready": istiod.ready, "/debug/syncz": istiod.refused}),

@@ -31,6 +31,19 @@ def inject(review: Json, identity: Identity, settings: Settings, kubelets: Mappi
     return _answer(review, allowed=True, patch=patch)
 
 
+def decoded(body: bytes) -> Json:
+    """Raises ValueError for what is no review."""
+    review = json.loads(body)
+    if not isinstance(review, dict) or review.get("kind") != "AdmissionReview" or "request" not in review:
+        raise ValueError("it is no AdmissionReview")
+    return review
+
+
+def undecoded(problem: ValueError) -> Json:
+    """An answer too, with status 200: it belongs to nobody."""
+    return {"response": {"uid": "", "allowed": False, "status": {"message": f"could not decode body: {problem}"}}}
+
+
 def validate(review: Json) -> Json:
     """Of Istio's rules only two, by which a test can make an object that is refused."""
     subject = review["request"].get("object") or {}

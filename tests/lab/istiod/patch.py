@@ -76,14 +76,23 @@ def injected(pod: Json, injection: Injection, *, native: bool) -> Json:
     return pod
 
 
-def operations(before: Json, after: Json) -> list[Json]:
-    """As a JSON patch. ``add`` also replaces what is there."""
-    return [
-        {"op": "add", "path": f"/{part}/{key}", "value": value}
-        for part in ("metadata", "spec")
-        for key, value in after[part].items()
-        if before[part].get(key) != value
-    ]
+def operations(before: Json, after: Json, at: str = "") -> list[Json]:
+    """As a JSON patch: field by field in objects, lists as a whole."""
+    found: list[Json] = [{"op": "remove", "path": _pointer(at, key)} for key in before if key not in after]
+    for key, value in after.items():
+        path = _pointer(at, key)
+        if key not in before:
+            found.append({"op": "add", "path": path, "value": value})
+        elif isinstance(value, dict) and isinstance(before[key], dict):
+            found += operations(before[key], value, path)
+        elif before[key] != value:
+            found.append({"op": "replace", "path": path, "value": value})
+    return found
+
+
+def _pointer(at: str, key: str) -> str:
+    """RFC 6901: names of annotations have slashes."""
+    return f"{at}/{key.replace('~', '~0').replace('/', '~1')}"
 
 
 def _without_earlier(pod: Json) -> Json:

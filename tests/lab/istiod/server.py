@@ -28,6 +28,8 @@ class Answer:
 
 
 Route = Callable[[bytes], Answer]
+SEVERAL = "/*"
+"""At the end of a route: also what comes below it."""
 UNAUTHORIZED = Answer(b"Authentication required\n", 401)
 
 
@@ -44,11 +46,11 @@ def serve(routes: Mapping[str, Route], context: ssl.SSLContext | None = None) ->
             self._answer(b"")
 
         def do_POST(self) -> None:
-            self._answer(self.rfile.read(int(self.headers.get("Content-Length") or 0)))
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            self._answer(body, self.headers.get("Content-Type") or "")
 
-        def _answer(self, body: bytes) -> None:
-            route = routes.get(urlsplit(self.path).path)
-            answer = route(body) if route else Answer(b"404 page not found\n", 404)
+        def _answer(self, body: bytes, content_type: str = "") -> None:
+            answer = _answered(routes, urlsplit(self.path).path, body, content_type)
             self.send_response(answer.status)
             self.send_header("Content-Type", answer.content_type)
             self.send_header("Content-Length", str(len(answer.body)))
@@ -64,6 +66,20 @@ def serve(routes: Mapping[str, Route], context: ssl.SSLContext | None = None) ->
         server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     Thread(target=server.serve_forever, daemon=True).start()
     return int(server.server_address[1])
+
+
+def _answered(routes: Mapping[str, Route], path: str, body: bytes, content_type: str) -> Answer:
+    """Webhooks look at what they are sent first (pkg/kube/inject/webhook.go, serveInject)."""
+    route = routes.get(path)
+    if route is None:
+        route = next((one for name, one in routes.items() if name.endswith(SEVERAL) and f"{path}/".startswith(name[:-1])), None)
+        if route is None:
+            return Answer(b"404 page not found\n", 404)
+        if not body:
+            return Answer(b"no body found\n", 400)
+        if content_type != JSON:
+            return Answer(b"invalid Content-Type, want `application/json`\n", 415)
+    return route(body)
 
 
 class _Server(ThreadingHTTPServer):

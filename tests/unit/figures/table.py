@@ -67,7 +67,7 @@ def recorded(folder: Path) -> Figures:
         decisions=tuple(Decision(*(row[field] for field in Decision.__slots__)) for row in rows),
         pods={name: pod for name, pod in pods.items() if "annotations" in pod},
         objects=read("objects.json"),
-        refusals={name: one["message"] for name, one in read("failures.json").items() if "denied the request" in one["message"]},
+        refusals={name: one["message"] for name, one in read("failures.json").items()},
         proxies=read("connected-proxies.json")["syncz"],
     )
 
