@@ -25,8 +25,9 @@ options:
       - What has happened. V(read) only reads.
       - V(completing) says that the old control plane is about to go; it is refused before the upgrade is done, and ends the way back.
       - V(started) begins a record, or takes up the one that is there where it is about the same upgrade.
+      - V(paused) keeps where a run stopped and why, for whoever looks next. A run that goes on takes it away.
     type: str
-    choices: [started, advanced, finished, rolling_back, rolled_back, completing, completed, read]
+    choices: [started, advanced, finished, paused, rolling_back, rolled_back, completing, completed, read]
     default: read
   revision:
     description: The revision to move to; needed for O(state=started).
@@ -44,6 +45,12 @@ options:
   wave:
     description: Which wave is done, counted from 0; needed for O(state=advanced).
     type: int
+  step:
+    description: What failed; needed for O(state=paused).
+    type: str
+  reason:
+    description: Why it failed; needed for O(state=paused).
+    type: str
 """
 
 EXAMPLES = r"""

@@ -101,6 +101,20 @@ def other_lab() -> Iterator[Cluster]:
         cluster.stop()
 
 
+@pytest.fixture(scope="session")
+def third_lab() -> Iterator[Cluster]:
+    """A third cluster, with an unrevisioned mesh and nothing in it."""
+    cluster = Cluster(f"third-{os.getpid()}")
+    cluster.start(owned=True)
+    try:
+        mesh.install_base(cluster)
+        mesh.install_istiod(cluster)
+        mesh.wait_ready(cluster)
+        yield cluster
+    finally:
+        cluster.stop()
+
+
 @pytest.fixture
 def tool(lab: Cluster, tmp_path: Path) -> Tool:
     """The collection, used by a user of its own."""
@@ -127,7 +141,7 @@ def revision(request: pytest.FixtureRequest, planes: Planes, clean_record: None)
 
 def _labs(request: pytest.FixtureRequest) -> list[Cluster]:
     """The clusters that a test uses."""
-    return [request.getfixturevalue(name) for name in ("lab", "other_lab") if name in request.fixturenames]
+    return [request.getfixturevalue(name) for name in ("lab", "other_lab", "third_lab") if name in request.fixturenames]
 
 
 def _forget(lab: Cluster) -> None:

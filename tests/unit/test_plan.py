@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
 
 import pytest
@@ -14,6 +15,7 @@ from ansible_collections.meshops.istio.plugins.module_utils._mesh.injection impo
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.namespaces import Asks, Namespace, move_to
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.plan import Plan, make_plan
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.record import (
+    Pause,
     Phase,
     Record,
     begun,
@@ -25,6 +27,7 @@ from ansible_collections.meshops.istio.plugins.module_utils._mesh.record import 
 )
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.served import check_served
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.snapshot import Snapshot, expected_injector
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.status import report
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.waves import Target
 from tests.unit.meshes import NEW, OLD, deployment, mesh, namespace, plane, proxy, tag, unrevisioned
 
@@ -230,6 +233,28 @@ MOVED = replace(
     ),
     control_planes=(plane(OLD, "1.29.6"), plane(NEW, "1.30.3")),
 )
+
+
+def test_a_record_comes_back_as_it_was_written_and_older_ones_are_read() -> None:
+    paused = replace(RECORD, paused=Pause("Restart what is stale in wave 1", "exceeded quota", "2026-11-22 03:20 UTC"))
+    assert (read(RECORD.written()), read(paused.written())) == (RECORD, paused)
+    older = json.loads(RECORD.written())
+    del older["paused"]
+    assert read(json.dumps(older)) == RECORD
+
+
+def test_the_status_says_what_is_known_of_a_run_that_has_not_ended() -> None:
+    """Nobody can write that he was cut off: who reads must not be told that it stands paused, nor that all is well."""
+    paused = replace(RECORD, paused=Pause("Restart what is stale in wave 1", "deploy/api: exceeded quota\n  do: raise it", "03:20 UTC"))
+    text = "\n".join(report(MESH, "eu-1", "1.36.3", paused, "2026-11-22T03:20:11Z"))
+    assert f"upgrade to {NEW}: paused, wave 0 of 2 done" in text
+    assert 'paused at "Restart what is stale in wave 1", 03:20 UTC\n    why:   deploy/api: exceeded quota\n' in text
+    assert "do:    mend it and run meshops.istio.canary_upgrade again" in text
+    cut_off = "\n".join(report(MESH, "eu-1", "1.36.3", replace(RECORD, phase=Phase.ROLLING_BACK), "2026-11-22T03:20:11Z"))
+    assert "not finished and not paused, last heard of 2026-11-22 03:20:11 UTC: a run is at it, or it was cut off" in cut_off
+    assert "if nobody is at it, run meshops.istio.rollback again" in cut_off
+    for ended in (None, replace(RECORD, phase=Phase.DONE)):
+        assert "again" not in "\n".join(report(MESH, "eu-1", "1.36.3", ended, ""))
 
 
 def test_the_next_step_of_a_killed_run_is_the_wave_that_is_not_done() -> None:

@@ -19,6 +19,8 @@ class Stored:
     record: Record | None
     """None where the ConfigMap holds none."""
     version: str
+    written: str
+    """When it was written last, as the API server has it: ``2026-11-25T18:40:05Z``. Empty where that is not known."""
 
 
 def load(cluster: Cluster, istio_namespace: str) -> Record | None:
@@ -29,7 +31,11 @@ def load(cluster: Cluster, istio_namespace: str) -> Record | None:
 def stored(cluster: Cluster, istio_namespace: str) -> Stored | None:
     """For who writes it afterwards."""
     found = cluster.get(f"/api/v1/namespaces/{istio_namespace}/configmaps/{NAME}")
-    return Stored(read((found.get("data") or {}).get(KEY)), found["metadata"]["resourceVersion"]) if found else None
+    if found is None:
+        return None
+    metadata = found["metadata"]
+    writes = (str(entry.get("time") or "") for entry in metadata.get("managedFields") or [])
+    return Stored(read((found.get("data") or {}).get(KEY)), metadata["resourceVersion"], max(writes, default=""))
 
 
 def save(cluster: Cluster, istio_namespace: str, record: Record, *, over: Stored | None) -> None:

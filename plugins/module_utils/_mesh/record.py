@@ -32,6 +32,16 @@ class Phase(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Pause:
+    """Where a run stopped by itself, and why."""
+
+    at: str
+    """The name of the task that failed."""
+    why: str
+    when: str
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
     """What was begun, with what, and how far it is."""
 
@@ -47,6 +57,8 @@ class Record:
     """Waves that are done."""
     started: str
     by: str
+    paused: Pause | None = None
+    """None while a run is at it, and where one was cut off: who is killed, or ended with the batch, writes nothing any more."""
 
     def written(self) -> str:
         return json.dumps({"format": FORMAT, **asdict(self)}, sort_keys=True, indent=1)
@@ -58,7 +70,12 @@ class Record:
     def text(self) -> str:
         """As the status table's first line says it."""
         at = f"wave {self.wave} of {len(self.waves)} done" if self.phase is Phase.RUNNING else str(self.phase)
-        return f"upgrade to {self.revision}: {at}, started {self.started} by {self.by}"
+        return f"upgrade to {self.revision}: {'paused, ' if self.paused else ''}{at}, started {self.started} by {self.by}"
+
+    @property
+    def under_way(self) -> bool:
+        """Begun, and not come to its end."""
+        return self.phase in (Phase.RUNNING, Phase.ROLLING_BACK, Phase.COMPLETING)
 
 
 def read(text: str | None) -> Record | None:
@@ -70,7 +87,8 @@ def read(text: str | None) -> Record | None:
         if found.pop("format") != FORMAT:
             raise ValueError("another format")
         found["waves"] = tuple(tuple(wave) for wave in found["waves"])
-        return Record(**{**found, "phase": Phase(found["phase"])})
+        paused = Pause(**found["paused"]) if found.get("paused") else None  # older records do not know the word
+        return Record(**{**found, "phase": Phase(found["phase"]), "paused": paused})
     except (ValueError, TypeError, KeyError, AttributeError) as problem:
         raise MeshError(
             "The record of the upgrade cannot be read.",

@@ -11,13 +11,14 @@ from collections.abc import Iterable, Sequence
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.injection import Decision
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.namespaces import INJECTION, Asks, Namespace
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.plan import Plan
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.record import Record
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.record import Phase, Record
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision import REVISION
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.snapshot import Snapshot
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.words import count, listed
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.workloads import Judged, Standing
 
 Row = Sequence[str]
+_PLAYBOOKS = {Phase.RUNNING: "canary_upgrade", Phase.ROLLING_BACK: "rollback", Phase.COMPLETING: "complete"}
 
 
 def table(head: Row, rows: Iterable[Row]) -> list[str]:
@@ -27,10 +28,25 @@ def table(head: Row, rows: Iterable[Row]) -> list[str]:
     return ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
 
 
-def report(snapshot: Snapshot, cluster: str, kubernetes: str, record: Record | None) -> list[str]:
-    """The status of one cluster, as lines."""
+def report(snapshot: Snapshot, cluster: str, kubernetes: str, record: Record | None, written: str) -> list[str]:
+    """The status of one cluster, as lines. ``written`` is when the record was written last."""
     upgrade = record.text() if record else "no upgrade on record"
-    return [f"cluster {cluster}   kubernetes {kubernetes}   {upgrade}", "", *_planes(snapshot), "", *_namespaces(snapshot)]
+    stand = _stand(record, written) if record and record.under_way else []
+    return [f"cluster {cluster}   kubernetes {kubernetes}   {upgrade}", *stand, "", *_planes(snapshot), "", *_namespaces(snapshot)]
+
+
+def _stand(record: Record, written: str) -> list[str]:
+    """What is known of a run that has not come to its end. Whether one is at work cannot be seen from here."""
+    do = f"run meshops.istio.{_PLAYBOOKS[record.phase]} again, it goes on from here"
+    if record.paused:
+        why = record.paused.why.splitlines()
+        where = f'  paused at "{record.paused.at}", {record.paused.when}'
+        return [where, f"    why:   {why[0]}", *(f"           {line}" for line in why[1:]), f"    do:    mend it and {do}"]
+    last = f", last heard of {written.replace('T', ' ').replace('Z', ' UTC')}" if written else ""
+    return [
+        f"  not finished and not paused{last}: a run is at it, or it was cut off (killed, or ended with its batch)",
+        f"    do:    if nobody is at it, {do}",
+    ]
 
 
 def _planes(snapshot: Snapshot) -> list[str]:

@@ -35,7 +35,8 @@ def run(options: Options, context: Context) -> Result:
     snapshot = take(context.cluster)
     kubernetes = str((context.cluster.get("/version") or {}).get("gitVersion", "unknown")).removeprefix("v")
     name = options.cluster_name or context.cluster.host
-    lines = report(snapshot, name, kubernetes, record.load(context.cluster, options.istio_namespace))
+    stored = record.stored(context.cluster, options.istio_namespace)
+    lines = report(snapshot, name, kubernetes, stored.record if stored else None, stored.written if stored else "")
     if options.report:
         context.say("\n".join(["", *lines, ""]))
     return Result(

@@ -12,7 +12,7 @@ import socket
 import time
 import typing as t
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 from ansible_collections.meshops.istio.plugins.module_utils._kube import record as records
 from ansible_collections.meshops.istio.plugins.module_utils._kube.rights import check_rights
@@ -20,6 +20,7 @@ from ansible_collections.meshops.istio.plugins.module_utils._kube.snapshot impor
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.errors import MeshError
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.record import (
     NAME,
+    Pause,
     Phase,
     Record,
     begun,
@@ -31,7 +32,9 @@ from ansible_collections.meshops.istio.plugins.module_utils._mesh.record import 
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.snapshot import Snapshot
 from ansible_collections.meshops.istio.plugins.module_utils._verbs.verb import ISTIO_NAMESPACE, Context, Difference, Result, Verb
 
-STATES = ("started", "advanced", "finished", "rolling_back", "rolled_back", "completing", "completed", "read")
+LONGEST_REASON = 4000
+"""Characters; a record is read at 3 a.m. and lives in a ConfigMap."""
+STATES = ("started", "advanced", "finished", "paused", "rolling_back", "rolled_back", "completing", "completed", "read")
 SPEC: dict[str, t.Any] = {
     "state": {"type": "str", "choices": list(STATES), "default": "read"},
     "revision": {"type": "str"},
@@ -39,6 +42,8 @@ SPEC: dict[str, t.Any] = {
     "from_revision": {"type": "str"},
     "waves": {"type": "list", "elements": "list"},
     "wave": {"type": "int"},
+    "step": {"type": "str"},
+    "reason": {"type": "str"},
     **ISTIO_NAMESPACE,
 }
 
@@ -51,6 +56,8 @@ class Options:
     old: str | None
     waves: tuple[tuple[str, ...], ...]
     wave: int
+    step: str
+    reason: str
     istio_namespace: str
 
     @classmethod
@@ -59,6 +66,8 @@ class Options:
             raise MeshError("revision and waves are needed.", where="state started", do="take them from upgrade_plan")
         if params["state"] == "advanced" and params["wave"] is None:
             raise MeshError("wave is needed.", where="state advanced", do="say which wave is done, counted from 0")
+        if params["state"] == "paused" and not (params["step"] and params["reason"]):
+            raise MeshError("step and reason are needed.", where="state paused", do="say which step failed, and why")
         return cls(
             state=params["state"],
             revision=params["revision"] or "",
@@ -66,6 +75,8 @@ class Options:
             old=params["from_revision"],
             waves=tuple(tuple(wave) for wave in params["waves"] or []),
             wave=params["wave"] or 0,
+            step=params["step"] or "",
+            reason=params["reason"] or "",
             istio_namespace=params["istio_namespace"],
         )
 
@@ -93,6 +104,17 @@ def run(options: Options, context: Context) -> Result:
 
 
 def _wanted(options: Options, found: Record | None, snapshot: Snapshot) -> Record | None:
+    """A run that says how far it is is no longer paused."""
+    if options.state == "read":
+        return found
+    if options.state == "paused":
+        pause = Pause(options.step, options.reason[:LONGEST_REASON], _now())
+        return replace(found, paused=pause) if found and found.under_way else found
+    wanted = _further(options, found, snapshot)
+    return wanted and replace(wanted, paused=None)
+
+
+def _further(options: Options, found: Record | None, snapshot: Snapshot) -> Record | None:
     match options.state:
         case "started":
             return begun(found, _new(options, snapshot), snapshot)
@@ -122,9 +144,13 @@ def _new(options: Options, snapshot: Snapshot) -> Record:
         namespaces={name: snapshot.namespace[name].uid for name in names if name in snapshot.namespace},
         phase=Phase.RUNNING,
         wave=0,
-        started=time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
+        started=_now(),
         by=f"{_user()}@{socket.gethostname()}",
     )
+
+
+def _now() -> str:
+    return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
 
 
 def _user() -> str:
@@ -145,6 +171,7 @@ def _facts(record: Record) -> dict[str, object]:
         "waves_done": record.wave,
         "started": record.started,
         "by": record.by,
+        "paused": asdict(record.paused) if record.paused else None,
     }
 
 
