@@ -10,6 +10,7 @@ make test       all checks, then all tests
 make lint       all checks: ruff, mypy, ansible-test sanity, ansible-lint, antsibull, REUSE, galaxy-importer
 make unit       the unit tests, on the floor (Python 3.11, ansible-core 2.19) and on the newest
 make lab-test   the tests on a real Kubernetes
+make molecule   the molecule scenario `default`, on the lab; SCENARIO=kind on kind, which needs Docker and a network
 make demo       a whole upgrade and back, before your eyes
 make lab        start a lab to play with; CLUSTERS=3 starts three, with one inventory
 make lab-down   end it
@@ -30,7 +31,7 @@ export PATH := $(BIN):$(PATH)
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.venv/collections
 export ANSIBLE_HOME := $(CURDIR)/.venv/ansible
 
-.PHONY: help python setup test lint unit floor lab-test demo lab lab-down format lock dist
+.PHONY: help python setup test lint unit floor lab-test molecule demo lab lab-down format lock dist
 
 help:
 	$(info $(TARGETS))
@@ -58,6 +59,10 @@ test: setup
 	@$(RUN) -m tests.tools.lint
 	@$(RUN) -m tests.tools.floor
 	@$(RUN) -m pytest -q tests/unit tests/cases
+	@$(RUN) -m tests.tools.scenario
+
+molecule: setup
+	@$(RUN) -m tests.tools.scenario $(SCENARIO)
 
 demo: setup
 	@$(RUN) -m tests.demo

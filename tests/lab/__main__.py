@@ -20,7 +20,7 @@ from .build import BuildError, binaries
 from .cluster import CHECKOUT, Cluster, ClusterError, clusters
 
 
-def up(name: str, count: int) -> int:
+def up(name: str, count: int, small: bool) -> int:
     """All or nothing: what fails or is interrupted takes with it every cluster that this call started."""
     labs = _named(name, count)
     starting: list[Cluster] = []
@@ -30,12 +30,13 @@ def up(name: str, count: int) -> int:
                 print(f"{cluster.name}: already running, {_summary(cluster)}")
             else:
                 starting.append(cluster)
-                _start(cluster)
+                _start(cluster, small)
     except BaseException:
         for cluster in starting:
             cluster.stop()
         raise
-    _next_steps(labs, fleet.write(labs, [samples.NAMES[:2], samples.NAMES[2:]]))
+    waves = [samples.NAMES[:1], samples.NAMES[1:2]] if small else [samples.NAMES[:2], samples.NAMES[2:]]
+    _next_steps(labs, fleet.write(labs, waves))
     return 0
 
 
@@ -64,7 +65,7 @@ def status(name: str | None) -> int:
     return 0 if running else 1
 
 
-def _start(cluster: Cluster) -> None:
+def _start(cluster: Cluster, small: bool) -> None:
     began = time.monotonic()
     cluster.start()
     print(f"{cluster.name}: Kubernetes answers after {time.monotonic() - began:.1f} s", flush=True)
@@ -72,7 +73,7 @@ def _start(cluster: Cluster) -> None:
     mesh.install_istiod(cluster)
     mesh.wait_ready(cluster)
     print(f"{cluster.name}: istiod {mesh.VERSION} is ready after {time.monotonic() - began:.1f} s", flush=True)
-    namespaces = samples.create(cluster.api)
+    namespaces = samples.create(cluster.api, 2, 4) if small else samples.create(cluster.api)
     samples.wait_ready(cluster.api, namespaces)
     print(f"{cluster.name}: ready after {time.monotonic() - began:.1f} s, {_summary(cluster)}", flush=True)
 
@@ -118,6 +119,7 @@ def main() -> int:
     start = verbs.add_parser("up", help="start a lab, or say what runs")
     start.add_argument("--name", default="lab")
     start.add_argument("--clusters", type=int, default=1, metavar="N", help="N labs, called NAME-1 to NAME-N")
+    start.add_argument("--small", action="store_true", help="2 namespaces with 4 Deployments, instead of 6 with 24")
     for verb, text in (("down", "stop what `up` started"), ("status", "what runs; fails where nothing does")):
         verbs.add_parser(verb, help=text).add_argument("--name", help="one lab; without it, all of this checkout")
     options = parser.parse_args()
@@ -126,7 +128,7 @@ def main() -> int:
     try:
         match options.verb:
             case "up":
-                return up(options.name, options.clusters)
+                return up(options.name, options.clusters, options.small)
             case "down":
                 return down(options.name)
             case _:
