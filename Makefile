@@ -11,6 +11,7 @@ make lint       all checks: ruff, mypy, ansible-test sanity, ansible-lint, antsi
 make unit       the unit tests, on the floor (Python 3.11, ansible-core 2.19) and on the newest
 make lab-test   the tests on a real Kubernetes
 make molecule   the molecule scenario `default`, on the lab; SCENARIO=kind on kind, which needs Docker and a network
+make bench      what tasks, moves and waits cost
 make demo       a whole upgrade and back, before your eyes
 make lab        start a lab to play with; CLUSTERS=3 starts three, with one inventory
 make lab-down   end it
@@ -31,7 +32,7 @@ export PATH := $(BIN):$(PATH)
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.venv/collections
 export ANSIBLE_HOME := $(CURDIR)/.venv/ansible
 
-.PHONY: help python setup test lint unit floor lab-test molecule demo lab lab-down format lock dist
+.PHONY: help python setup test lint unit floor lab-test molecule bench demo lab lab-down format lock dist
 
 help:
 	$(info $(TARGETS))
@@ -63,6 +64,9 @@ test: setup
 
 molecule: setup
 	@$(RUN) -m tests.tools.scenario $(SCENARIO)
+
+bench: setup
+	@$(RUN) -m tests.bench
 
 demo: setup
 	@$(RUN) -m tests.demo

@@ -65,7 +65,7 @@ def _plain(program: str, *arguments: str) -> Check:
 
 def mypy() -> Outcome:
     """Through the link in ``.venv``: on the flat tree a module and its action would both be called ``mesh_info``."""
-    tests = [name for name in ("tests/lab", "tests/tools", "tests/unit", "tests/demo.py") if (ROOT / name).exists()]
+    tests = [name for name in ("tests/lab", "tests/bench", "tests/tools", "tests/unit", "tests/demo.py") if (ROOT / name).exists()]
     outcome = _run("mypy", "--no-color-output", str(COLLECTION / "plugins"), *tests)
     return Outcome(outcome.passed, outcome.output.replace(f"{COLLECTION}/", ""))
 

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The meshops.istio authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Pins the newest versions of the Python tools: one lock file for 3.11, 3.12 and 3.13, and one for the floor."""
+"""Pins the newest versions of the Python tools: one lock file for 3.11, 3.12 and 3.13, one for the floor, and one for the benchmark."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ HEADER = """\
 
 def main() -> None:
     folder = ROOT / "tests" / "tools"
-    for name in ("requirements", "floor"):
+    for name in ("requirements", "floor", "bench"):
         source, lock = folder / f"{name}.in", folder / f"{name}.lock"
         uv = [
             str(Path(sys.executable).with_name("uv")),

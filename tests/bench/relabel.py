@@ -1,0 +1,67 @@
+# SPDX-FileCopyrightText: 2026 The meshops.istio authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""1,000 namespaces relabelled: one task with its checks, its preconditions and its way back, against ``kubectl label``."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from statistics import median
+
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+
+from ansible_collections.meshops.istio.plugins.module_utils._runtime.options import argument_spec
+from ansible_collections.meshops.istio.plugins.module_utils._runtime.run import perform
+from ansible_collections.meshops.istio.plugins.module_utils._verbs.namespace_injection import VERB
+from tests.bench.figures import Figures
+from tests.lab import samples
+from tests.lab.build import binaries
+from tests.lab.cluster import Cluster
+from tests.lab.fleet import REVISION
+
+NAMESPACES, A_CALL, TURNS = 1000, 100, 3
+
+
+def measure(lab: Cluster) -> Figures:
+    """There and back with each, in turns. kubectl gets the names, as many a call as a shell line well holds."""
+    names = [f"bench-{number:04}" for number in range(NAMESPACES)]
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(lambda name: lab.api.post("/api/v1/namespaces", samples.namespace(name, samples.INJECTED)), names))
+    seconds: dict[str, list[float]] = {"ours": [], "theirs": []}
+    for _turn in range(TURNS):
+        seconds["ours"].append(_seconds(lambda: _ours(lab, names)))
+        _ours(lab, names, state="restored")
+        seconds["theirs"].append(_seconds(lambda: _theirs(lab, names, f"istio.io/rev={REVISION}", "istio-injection-")))
+        _theirs(lab, names, "istio.io/rev-", "istio-injection=enabled")
+    ours, theirs = median(seconds["ours"]), median(seconds["theirs"])
+    return Figures(
+        f"{NAMESPACES:,} namespaces relabelled",
+        (
+            ("namespace_injection, one task", f"{ours:.2f} s", ""),
+            (f"kubectl label, {A_CALL} a call, in {NAMESPACES // A_CALL} calls", f"{theirs:.2f} s", ""),
+            ("ratio", f"{ours / theirs:.2f}", "at most 1.5"),
+        ),
+    )
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def _ours(lab: Cluster, names: list[str], **more: object) -> None:
+    options = {"kubeconfig": str(lab.kubeconfig), "namespaces": names, "revision": REVISION, **more}
+    checked = ArgumentSpecValidator(argument_spec(VERB)).validate(options)
+    result = perform(VERB, checked.validated_parameters, check_mode=False, say=lambda _line: None)
+    if result.get("failed") or len(result["moved"]) != len(names):
+        raise SystemExit(f"not all namespaces moved: {result['msg']}")
+
+
+def _theirs(lab: Cluster, names: list[str], *labels: str) -> None:
+    for start in range(0, len(names), A_CALL):
+        command = [str(binaries() / "kubectl"), "label", "namespace", *names[start : start + A_CALL], *labels, "--overwrite"]
+        subprocess.run(command, env=lab.environment(), stdout=subprocess.DEVNULL, check=True)
