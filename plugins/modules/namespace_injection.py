@@ -23,11 +23,13 @@ options:
   state:
     description:
       - V(present) moves the namespaces to O(revision).
+      - V(absent) takes their labels away, so that new pods get no sidecar any more. It is refused where they would all the same.
+        The running pods keep theirs until O(meshops.istio.workload_restart#module:leaving) restarts them.
       - V(restored) gives back the labels that were there before, and removes the annotation.
       - A namespace that was made anew is named and left alone.
       - V(kept) leaves the labels as they are and removes the annotation, so that there is no way back any more.
     type: str
-    choices: [present, restored, kept]
+    choices: [present, absent, restored, kept]
     default: present
   namespaces:
     description: The namespaces; for O(state=restored) and O(state=kept) default is all that have recorded labels.
@@ -50,6 +52,24 @@ EXAMPLES = r"""
   meshops.istio.namespace_injection:
     kubeconfig: ~/.kube/eu-1
     state: restored
+
+# A namespace leaves the mesh: a move like any other. Until its way back is given up (state=kept), a rollback gives the sidecars back.
+- name: Take a namespace out of the mesh
+  meshops.istio.namespace_injection:
+    kubeconfig: ~/.kube/eu-1
+    state: absent
+    namespaces: [batch]
+
+- name: Restart what has a sidecar still
+  meshops.istio.workload_restart:
+    kubeconfig: ~/.kube/eu-1
+    namespaces: [batch]
+    leaving: 1-30-3
+
+- name: Prove that no sidecar is left
+  meshops.istio.proxy_check:
+    kubeconfig: ~/.kube/eu-1
+    namespaces: [batch]
 """
 
 RETURN = r"""

@@ -50,6 +50,11 @@ class Namespace:
     def asks(self) -> Asks:
         return Asks.of(self.labels)
 
+    @property
+    def home(self) -> str:
+        """The labels to which its way back leads, as text."""
+        return (self.prior or self.asks).text()
+
     def asking(self, asks: Asks) -> Namespace:
         """The same namespace with other injection labels."""
         rest = {key: value for key, value in self.labels.items() if key not in (INJECTION, REVISION)}
@@ -93,6 +98,12 @@ def move_to(namespace: Namespace, revision: str) -> Move:
     then = Asks(revision=revision)
     prior = namespace.prior or (namespace.asks if namespace.asks != then else None)
     return Move(namespace, then, prior)
+
+
+def take_out(namespace: Namespace) -> Move:
+    """Asks for nothing any more. A way back that is already recorded is kept, as with every move."""
+    asked = namespace.asks if namespace.asks != Asks() else None
+    return Move(namespace, Asks(), namespace.prior or asked)
 
 
 def restore(namespace: Namespace) -> Move:

@@ -23,6 +23,26 @@ def check_served(moves: Iterable[Move], injectors: Iterable[Injector]) -> None:
         raise Blocked(blockers)
 
 
+def check_left(moves: Iterable[Move], injectors: Iterable[Injector]) -> None:
+    """Raises MeshError for namespaces whose plain pods would get a sidecar although they ask for none any more."""
+    known = tuple(injectors)
+    blockers = []
+    for move in moves:
+        name, labels = move.namespace.name, move.namespace.asking(move.then).labels
+        revision = decide(PodShape(), name, labels, known, {}).revision
+        if revision:
+            blockers.append(
+                MeshError(
+                    f'Namespace "{name}" would get sidecars all the same.',
+                    where=f"revision {revision}, which injects by default",
+                    why="without a label its new pods are injected too",
+                    do=f"kubectl label namespace {name} istio-injection=disabled --overwrite",
+                )
+            )
+    if blockers:
+        raise Blocked(tuple(blockers))
+
+
 def _problem(move: Move, injectors: tuple[Injector, ...]) -> MeshError | None:
     name, then = move.namespace.name, move.then
     if then == Asks() or then.injection not in (None, "enabled"):

@@ -13,15 +13,24 @@ from ansible_collections.meshops.istio.plugins.module_utils._kube import record 
 from ansible_collections.meshops.istio.plugins.module_utils._kube.namespaces import all_namespaces, relabel
 from ansible_collections.meshops.istio.plugins.module_utils._kube.webhooks import all_injectors
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.errors import MeshError
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.namespaces import PRIOR, Asks, Move, Namespace, keep, move_to, restore
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.namespaces import (
+    PRIOR,
+    Asks,
+    Move,
+    Namespace,
+    keep,
+    move_to,
+    restore,
+    take_out,
+)
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.record import lost
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision import check_revision
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.served import check_served
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.served import check_left, check_served
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.words import count
 from ansible_collections.meshops.istio.plugins.module_utils._verbs.verb import ISTIO_NAMESPACE, Context, Difference, Result, Verb
 
 SPEC: dict[str, t.Any] = {
-    "state": {"type": "str", "choices": ["present", "restored", "kept"], "default": "present"},
+    "state": {"type": "str", "choices": ["present", "absent", "restored", "kept"], "default": "present"},
     "namespaces": {"type": "list", "elements": "str"},
     "revision": {"type": "str"},
     **ISTIO_NAMESPACE,
@@ -43,6 +52,8 @@ class Options:
             if not names or not params["revision"]:
                 raise MeshError("namespaces and revision are needed.", where="state present", do="say which namespaces move, and where to")
             check_revision(params["revision"])
+        if state == "absent" and not names:
+            raise MeshError("namespaces are needed.", where="state absent", do="say which namespaces leave the mesh")
         return cls(state, None if names is None else tuple(names), params["revision"] or "", params["istio_namespace"])
 
 
@@ -53,23 +64,35 @@ def run(options: Options, context: Context) -> Result:
             return _restore(options, context, known)
         case "kept":
             return _keep(options, context, known)
+        case "absent":
+            return _take_out(options, context, known)
     return _move(options, context, known)
 
 
 def _move(options: Options, context: Context, known: Mapping[str, Namespace]) -> Result:
-    names = options.namespaces or ()
-    unknown = [name for name in names if name not in known]
-    if unknown:
-        raise MeshError("Some namespaces do not exist.", where=", ".join(unknown), do="correct the names, or create the namespaces first")
-
     def decide(namespace: Namespace) -> Move:
         return move_to(namespace, options.revision)
 
-    wanted = [decide(known[name]) for name in names]
+    wanted = [decide(namespace) for namespace in _named(options, known)]
     if not context.check_mode:  # there, the control plane may be one that would have been installed by now
         check_served(wanted, all_injectors(context.cluster))
     moves = _write(context, wanted, decide)
     return _result(moves, wanted, f"{_moved(moves, context)} to {options.revision}")
+
+
+def _take_out(options: Options, context: Context, known: Mapping[str, Namespace]) -> Result:
+    wanted = [take_out(namespace) for namespace in _named(options, known)]
+    check_left(wanted, all_injectors(context.cluster))
+    moves = _write(context, wanted, take_out)
+    return _result(moves, wanted, f"{_moved(moves, context)} out of the mesh")
+
+
+def _named(options: Options, known: Mapping[str, Namespace]) -> Sequence[Namespace]:
+    names = options.namespaces or ()
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise MeshError("Some namespaces do not exist.", where=", ".join(unknown), do="correct the names, or create the namespaces first")
+    return [known[name] for name in names]
 
 
 def _keep(options: Options, context: Context, known: Mapping[str, Namespace]) -> Result:
