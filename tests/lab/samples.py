@@ -54,11 +54,17 @@ def deployment(
     }
 
 
-def workload(kind: str, name: str, replicas: int = 2, *, strategy: Json | None = None, **more: t.Any) -> tuple[str, Json]:
-    """Another kind with the same pods: the path of its list within a namespace, and the object. ``more`` is as for ``deployment``."""
+def workload(
+    kind: str, name: str, replicas: int = 2, *, strategy: Json | None = None, pod: Json | None = None, **more: t.Any
+) -> tuple[str, Json]:
+    """Any kind with the same pods: the path of its list within a namespace, and the object.
+
+    ``pod`` is added to the spec of its pods, ``more`` is as for ``deployment``.
+    """
     version, plural = KINDS[kind]
     like = deployment(name, replicas, **more)
     template, selector = like["spec"]["template"], {"app": name}
+    template["spec"] |= pod or {}
     spec: Json = {"template": template}
     match kind:
         case "Pod":

@@ -54,6 +54,13 @@ def test_a_rerun_after_a_kill_still_sees_what_is_half_moved() -> None:
     assert [move.namespace.name for move in plan(half).moves] == ["cart"]
 
 
+def test_a_first_onboarding_that_has_moved_would_lose_nothing() -> None:
+    """By its former labels it asks for no sidecar: those that it has are of this very move."""
+    moved = replace(namespace("plain", rev=NEW), prior=Asks())
+    there = mesh((SHOP, moved), ((deployment("web", "plain"), proxy(NEW, "1.30.3")),), (unrevisioned(), expected_injector(NEW)))
+    assert plan(there, ("plain",), old=OLD).blockers == ()
+
+
 def test_a_selector_is_a_wave_and_exclude_leaves_out() -> None:
     paying = replace(SHOP, labels={**SHOP.labels, "team": "pay"})
     assert plan(replace(MESH, namespaces=(paying, CART)), "team=pay", ("cart",)).waves == (("shop",), ("cart",))

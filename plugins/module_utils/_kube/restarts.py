@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from functools import reduce
 
 from ansible_collections.meshops.istio.plugins.module_utils._kube.cluster import ApiError, Cluster
@@ -44,7 +45,7 @@ def stamp(cluster: Cluster, action: Stamp) -> int | None:
 
 
 def _written(restarted: Restarted | None) -> str | None:
-    return json.dumps({"prior": restarted.prior, "stamp": restarted.stamp}) if restarted else None
+    return json.dumps(asdict(restarted), sort_keys=True) if restarted else None
 
 
 class Denied(Exception):

@@ -109,7 +109,7 @@ def _restarted(recorded: str | None) -> Restarted | None:
     if not isinstance(found, dict) or not isinstance(found.get("stamp"), str):
         return None
     prior = found.get("prior")
-    return Restarted(found["stamp"], prior if isinstance(prior, str) else None)
+    return Restarted(found["stamp"], prior if isinstance(prior, str) else None, str(found.get("home", "")))
 
 
 def _gateway(labels: Mapping[str, str], template: Json) -> bool:

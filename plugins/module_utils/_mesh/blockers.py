@@ -144,7 +144,10 @@ def _orphan_blockers(before: Snapshot, after: Snapshot, target: Target, names: S
     for name in sorted({*names, *(() if target.waves else everywhere)}):
         asks = before.namespace[name].asks
         unserved = name in names and asks != Asks() and not refuses(before.namespace[name]) and before.gets(name).revision is None
-        orphans = before.standing(Standing.ORPHANED, [name]) or after.standing(Standing.ORPHANED, [name])
+        orphans = [
+            j for j in before.standing(Standing.ORPHANED, [name]) if set(j.proxies) != {target.revision}
+        ]  # not what has moved already
+        orphans = orphans or list(after.standing(Standing.ORPHANED, [name]))
         if not orphans and not unserved:
             continue
         workloads = f"; {count(len(orphans), 'workload')}: {listed([j.workload.short for j in orphans])}" if orphans else ""

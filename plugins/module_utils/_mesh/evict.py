@@ -28,7 +28,7 @@ def next_eviction(judged: Judged, begun: Begun, now: Snapshot, ledger: Ledger) -
     if pod is None:
         return progress, ()
     if pod.never_ready and judged.workload.ordered:
-        return progress, (Delete(judged, pod),)
+        return progress, (Delete(judged, pod, begun),)
     budget = exhausted(now.budgets, pod.namespace, pod.shape.labels) if pod.ready else ""
     if budget or pod.uid in ledger.denied:
         line = f"{at(judged.workload)}: eviction of pod {pod.name}, {budget or 'its PodDisruptionBudget'} allows none now"

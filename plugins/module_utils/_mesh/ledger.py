@@ -53,6 +53,8 @@ class Delete:
 
     judged: Judged
     pod: Pod
+    begun: Begun | None = None
+    """Where it is the turn of this pod, as for an eviction; None for one that holds up a rollout."""
 
 
 Action: t.TypeAlias = Stamp | Evict | Delete

@@ -40,18 +40,24 @@ class Task:
         """Whether it has pods that should be others, whoever may replace them."""
         return judged.standing is Standing.STALE or (judged.standing is Standing.ORPHANED and set(judged.proxies) == {self.leaving})
 
-    def takes_back(self, judged: Judged) -> bool:
+    def takes_back(self, judged: Judged, now: Snapshot) -> bool:
         """A restart of ours whose stamp is there still, and that is wrong now or has not come to its end."""
         workload = judged.workload
-        ours = self.back and workload.restarted is not None and workload.restarted.stamp == workload.stamp
+        ours = self.back and ours_of(judged, now) is not None
         return ours and not workload.paused and (self.wants(judged) or not rolled_out(workload))
 
-    def restarts(self, judged: Judged) -> bool:
+    def restarts(self, judged: Judged, now: Snapshot) -> bool:
         """Whether it is restarted by us."""
-        return self.takes_back(judged) or (self.wants(judged) and self.way(judged).by_us)
+        return self.takes_back(judged, now) or (self.wants(judged) and self.way(judged).by_us)
 
     def way(self, judged: Judged) -> Way:
         return way_of(judged.workload, self.choices)
+
+
+def ours_of(judged: Judged, now: Snapshot) -> Restarted | None:
+    """What is known of the stamp that the template has, if it is one of ours on the same way back."""
+    known, home = judged.workload.restarted, now.namespace[judged.workload.namespace].home
+    return known if known and (known.stamp, known.home) == (judged.workload.stamp, home) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +96,7 @@ def _part(judged: Judged, now: Snapshot, task: Task, ledger: Ledger) -> _Part | 
     begun = ledger.begun.get(judged.workload.uid)
     if begun:
         return _go_on(judged, begun, now, task, ledger)
-    if task.takes_back(judged):
+    if task.takes_back(judged, now):
         return _stamp(judged, now, task, ledger)
     if not task.wants(judged):
         return None
@@ -107,25 +113,26 @@ def _part(judged: Judged, now: Snapshot, task: Task, ledger: Ledger) -> _Part | 
 
 def _stamp(judged: Judged, now: Snapshot, task: Task, ledger: Ledger) -> _Part:
     workload = judged.workload
-    taken_back = task.takes_back(judged)
+    taken_back = task.takes_back(judged, now)
     if rolling(workload) and not taken_back and not _astray(judged, task):
         deadlock = _deadlocked(judged, task, ledger)
         return _Part(rollout(workload, judged.pods, ours=False), (Delete(judged, deadlock),) if deadlock else (), flying=True)
+    if not taken_back and not rolling(workload) and _behind(judged):
+        return _Part(_waiting_for_the_watch(judged), flying=True)
     ill = task.back and not rolled_out(workload)  # what mends it must not wait until it is well
     budget = exhausted(now.budgets, workload.namespace, workload.template.labels) if task.choices.respect_pdb and not ill else ""
     if budget:
         line = f"{at(workload)}: {budget} allows no disruption now (mesh_respect_pdb)"
         return _Part(Progress(0, 1, (line,)))
-    return _Part(Progress(0, 1), (_restored(judged) if taken_back else _stamped(judged, task),))
+    return _Part(Progress(0, 1), (_restored(judged) if taken_back else _stamped(judged, now, task),))
 
 
-def _stamped(judged: Judged, task: Task) -> Stamp:
+def _stamped(judged: Judged, now: Snapshot, task: Task) -> Stamp:
     """A new stamp. The first one that was there before a move stays the way back, over any number of moves."""
-    workload = judged.workload
-    known = workload.restarted
-    prior = known.prior if known and known.stamp == workload.stamp else workload.stamp
-    begun = replace(seen(judged, Recipe.STAMP), stamp=task.stamp)
-    return Stamp(judged, task.stamp, None if task.back else Restarted(task.stamp, prior), begun, task.way(judged).declared)
+    known = ours_of(judged, now)
+    prior = known.prior if known else judged.workload.stamp
+    restarted = None if task.back else Restarted(task.stamp, prior, now.namespace[judged.workload.namespace].home)
+    return Stamp(judged, task.stamp, restarted, replace(seen(judged, Recipe.STAMP), stamp=task.stamp), task.way(judged).declared)
 
 
 def _restored(judged: Judged) -> Stamp:
@@ -144,6 +151,8 @@ def _go_on(judged: Judged, begun: Begun, now: Snapshot, task: Task, ledger: Ledg
     workload = replace(judged.workload, generation=max(judged.workload.generation, begun.generation))
     judged = replace(judged, workload=workload)
     progress = _rolled(judged, begun)
+    if progress.finished and begun.stamp is None and _behind(judged):
+        return _Part(_waiting_for_the_watch(judged), flying=True)
     if progress.finished and begun.stamp is None and task.wants(judged):  # strays: the former template, made while it had other labels
         return _Part(*next_eviction(judged, seen(judged, Recipe.EVICT), now, ledger), flying=True)
     deadlock = None if progress.finished else _deadlocked(judged, task, ledger)
@@ -158,6 +167,18 @@ def _rolled(judged: Judged, begun: Begun) -> Progress:
     new = [pod for pod in judged.pods if pod.shape.annotations.get(STAMP) == begun.stamp]
     wrong = next((pod for pod in new if not judged.as_wanted(pod)), None)
     return Progress(0, 1, fatal=unexpected(judged, wrong)) if wrong else rollout(judged.workload, new)
+
+
+def _behind(judged: Judged) -> bool:
+    """Its controller is done, and pods of an older template are shown still: their watch is behind, and they say nothing."""
+    workload = judged.workload
+    if workload.of_pods:
+        return False
+    return len(judged.pods) > workload.total or any(pod.shape.annotations.get(STAMP) != workload.stamp for pod in judged.pods)
+
+
+def _waiting_for_the_watch(judged: Judged) -> Progress:
+    return Progress(0, 1, (f"{at(judged.workload)}: its former pods to go",))
 
 
 def _astray(judged: Judged, task: Task) -> bool:

@@ -86,6 +86,8 @@ class Restarted:
     stamp: str
     prior: str | None
     """None: there was none."""
+    home: str = ""
+    """The labels to which the way back of its namespace leads: one that leads elsewhere is another upgrade's, and none of this stamp."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,7 +73,7 @@ def run(options: Options, context: Context) -> Result:
     done = Done()
     if context.check_mode:
         snapshot = _predicted(options, snapshot)
-        done.touched = {j.workload.path: j for j in snapshot.within(options.task.namespaces) if options.task.restarts(j)}
+        done.touched = {j.workload.path: j for j in snapshot.within(options.task.namespaces) if options.task.restarts(j, snapshot)}
     else:
         _roll(options, context, snapshot, done)
     touched = dict(sorted(done.touched.items()))
@@ -134,20 +134,25 @@ def _do(action: Action, context: Context, ledger: Ledger, done: Done) -> Ledger:
             if generation is None:
                 return ledger
             ledger = ledger.with_begun(uid, replace(action.begun, generation=generation))
-        case Evict():
-            restarts.evict(context.cluster, action.pod)
-            context.say(f"{at(judged.workload)}: pod {action.pod.name} is evicted")
+        case Evict() | Delete():
+            ledger = _replace(action, context, ledger)
             done.pods.append(action.pod)
-            ledger = ledger.without(action.pod)
-            if (known := ledger.begun.get(uid)) is None or known.recipe is not Recipe.EVICT:
-                ledger = ledger.with_begun(uid, action.begun)
-        case Delete():
-            restarts.delete(context.cluster, action.pod)
-            context.say(f"{at(judged.workload)}: pod {action.pod.name} was never ready and holds the others up, it is deleted")
-            done.pods.append(action.pod)
-            ledger = ledger.without(action.pod)
     done.touched.setdefault(judged.workload.path, judged)
     return ledger
+
+
+def _replace(action: Evict | Delete, context: Context, ledger: Ledger) -> Ledger:
+    judged, pod = action.judged, action.pod
+    if isinstance(action, Evict):
+        restarts.evict(context.cluster, pod)
+        context.say(f"{at(judged.workload)}: pod {pod.name} is evicted")
+    else:
+        restarts.delete(context.cluster, pod)
+        context.say(f"{at(judged.workload)}: pod {pod.name} was never ready and holds the others up, it is deleted")
+    known = ledger.begun.get(judged.workload.uid)
+    if action.begun and (known is None or known.recipe is not Recipe.EVICT):
+        ledger = ledger.with_begun(judged.workload.uid, action.begun)
+    return ledger.without(pod)
 
 
 def _pod(action: Action) -> str:
@@ -165,7 +170,7 @@ def _difference(judged: Judged) -> Difference:
 
 def _left_alone(task: Task, snapshot: Snapshot, context: Context) -> Iterable[str]:
     for judged in snapshot.within(task.namespaces):
-        if task.restarts(judged):
+        if task.restarts(judged, snapshot):
             continue
         if judged.standing is Standing.ORPHANED and not task.wants(judged):
             yield f"{at(judged.workload)} has a sidecar and would get none now: it is orphaned, and not restarted."

@@ -1,0 +1,279 @@
+# SPDX-FileCopyrightText: 2026 The meshops.istio authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is done next with a workload of any kind, by what its pods and its controller show."""
+
+from __future__ import annotations
+
+import typing as t
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.budgets import Budget
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.injection import PodShape
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.ledger import Begun, Delete, Evict, Ledger, Stamp
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.proof import in_the_mesh, left
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.recipes import Choices, Declared, Recipe, way_of
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.restart import Step, Task, next_restarts
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.rollout import rolled_out, rolling
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.selectors import Selector
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.snapshot import Snapshot, expected_injector
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.workloads import STAMP, TEMPLATE_HASH, Pod, Restarted, Workload
+from tests.unit.meshes import NEW, deployment, namespace, plane, pod, proxy
+
+NOW, BEFORE = "2026-11-22T03:10:00Z", "2026-11-01T00:00:00Z"
+OLD, RIGHT = proxy(), proxy(NEW, "1.30.3")
+NONE_ALLOWED = Budget("shop", "db", Selector(), 0)
+
+
+def of(kind: str, pods: int = 3, **more: t.Any) -> Workload:
+    one = deployment("db", "shop", kind)
+    return replace(one, **{"replicas": pods, "total": pods, "updated": pods, "available": pods, **more})
+
+
+def sts(**more: t.Any) -> Workload:
+    return of("StatefulSet", ordered=True, newest="db-2", **more)
+
+
+STUCK_WITH = {TEMPLATE_HASH: "db-2"}
+"""Of a pod of the newest template."""
+
+
+def shape(stamp: str | None = None, labels: Mapping[str, str] | None = None) -> PodShape:
+    return PodShape(labels or {}, {STAMP: stamp} if stamp else {})
+
+
+def shop(workload: Workload, *pods: Pod, budgets: tuple[Budget, ...] = ()) -> Snapshot:
+    return Snapshot((plane(NEW, "1.30.3"),), (expected_injector(NEW),), (namespace("shop", rev=NEW),), (workload,), pods, budgets)
+
+
+def three(workload: Workload, **changed: Pod) -> tuple[Pod, ...]:
+    """Pods 0 to 2 with the old sidecar, but those that are named: ``_1``. They are of the former template where that was stamped since."""
+    stamped = replace(workload, template=shape(BEFORE)) if workload.template.annotations else workload
+    return tuple(changed.get(f"_{number}", pod(stamped, number, OLD)) for number in range(3))
+
+
+def step(now: Snapshot, ledger: Ledger | None = None, **task: t.Any) -> Step:
+    return next_restarts(now, replace(Task(frozenset({"shop"}), 10, NOW), **task), ledger or Ledger())
+
+
+def told(found: Step) -> list[str]:
+    """``evict db-2``."""
+    names = {Evict: "evict", Delete: "delete", Stamp: "stamp"}
+    return [f"{names[type(a)]} {a.value if isinstance(a, Stamp) else a.pod.name}" for a in found.actions]
+
+
+ON_DELETE = sts(on_delete=True)
+ILL = replace(pod(ON_DELETE, 0, OLD, ready=False), never_ready=True)
+
+
+@dataclass(frozen=True)
+class Case:
+    now: Snapshot
+    does: list[str]
+    task: Mapping[str, t.Any] = field(default_factory=dict)
+    waits: str = ""
+    gone: frozenset[str] = frozenset()
+
+
+NEXT = {
+    "a StatefulSet that rolls is stamped": Case(shop(sts(), *three(sts())), [f"stamp {NOW}"]),
+    "of one with OnDelete, the highest ordinal is evicted": Case(shop(ON_DELETE, *three(ON_DELETE)), ["evict db-2"]),
+    "of one with a partition too": Case(shop(sts(partition=1), *three(sts(partition=1))), ["evict db-2"]),
+    "only stale pods are evicted": Case(shop(ON_DELETE, *three(ON_DELETE, _2=pod(ON_DELETE, 2, RIGHT))), ["evict db-1"]),
+    "the next has to wait until all are ready": Case(
+        shop(replace(ON_DELETE, available=2), *three(ON_DELETE, _2=pod(ON_DELETE, 2, RIGHT, ready=False))), [], waits="0 of 3 pods"
+    ),
+    "the next waits although the watch still shows what was evicted": Case(
+        shop(ON_DELETE, *three(ON_DELETE)), [], gone=frozenset({"shop/db-2"}), waits="0 of 3 pods"
+    ),
+    "what is ill and stale goes first": Case(
+        shop(replace(ON_DELETE, available=2), *three(ON_DELETE, _0=replace(ILL, never_ready=False))), ["evict db-0"]
+    ),
+    "what was never ready and holds an ordered one up is deleted": Case(
+        shop(replace(ON_DELETE, available=2), *three(ON_DELETE, _0=ILL)), ["delete db-0"]
+    ),
+    "a DaemonSet with OnDelete": Case(shop(of("DaemonSet", on_delete=True), *three(of("DaemonSet"))), ["evict db-2"]),
+    "a ReplicaSet of nobody": Case(shop(of("ReplicaSet"), *three(of("ReplicaSet"))), ["evict db-2"]),
+    "a budget that allows none holds an eviction back": Case(
+        shop(of("ReplicaSet"), *three(of("ReplicaSet")), budgets=(NONE_ALLOWED,)), [], waits="pdb/db allows none now"
+    ),
+    "whatever mesh_respect_pdb says": Case(
+        shop(of("ReplicaSet"), *three(of("ReplicaSet")), budgets=(NONE_ALLOWED,)),
+        [],
+        {"choices": Choices(respect_pdb=False)},
+        waits="pdb/db allows none now",
+    ),
+    "a budget that allows none holds a stamp back": Case(
+        shop(of("Deployment"), *three(of("Deployment")), budgets=(NONE_ALLOWED,)), [], waits="(mesh_respect_pdb)"
+    ),
+    "unless that is not wished": Case(
+        shop(of("Deployment"), *three(of("Deployment")), budgets=(NONE_ALLOWED,)),
+        [f"stamp {NOW}"],
+        {"choices": Choices(respect_pdb=False)},
+    ),
+    "a budget of other pods holds nothing back": Case(
+        shop(
+            of("Deployment"), *three(of("Deployment")), budgets=(replace(NONE_ALLOWED, selector=None), replace(NONE_ALLOWED, namespace="x"))
+        ),
+        [f"stamp {NOW}"],
+    ),
+    "a bare pod is left": Case(shop(of("Pod", 0, of_pods=True), pod(of("Pod"), 0, OLD)), []),
+    "a bare pod is evicted when told": Case(
+        shop(of("Pod", 0, of_pods=True), pod(of("Pod"), 0, OLD)), ["evict db-0"], {"choices": Choices(bare_pods=Recipe.EVICT)}
+    ),
+    "a Job is waited for": Case(shop(of("Job", 0, of_pods=True), pod(of("Job"), 0, OLD)), [], waits="1 pod to come to an end (mesh_jobs)"),
+    "a Job is left when told": Case(shop(of("Job", 0, of_pods=True), pod(of("Job"), 0, OLD)), [], {"choices": Choices(jobs=Recipe.REPORT)}),
+    "a paused Deployment is left": Case(shop(of("Deployment", paused=True), *three(of("Deployment"))), []),
+    "what nobody has declared is left": Case(shop(of("Rollout", 0, of_pods=True), *three(of("Rollout"))), []),
+    "what is declared is evicted": Case(
+        shop(of("Rollout", 0, of_pods=True), *three(of("Rollout"))),
+        ["evict db-2"],
+        {"choices": Choices(declared=(Declared("Rollout", "", Recipe.EVICT),))},
+    ),
+    "pods of a StatefulSet that is gone are left: nobody would make them anew": Case(
+        shop(of("StatefulSet", 0, of_pods=True), *three(sts())), []
+    ),
+    "a StatefulSet that waits in vain for a broken pod of an older template has it deleted": Case(
+        shop(sts(updated=0), *three(sts(), _0=replace(pod(sts(), 0, OLD, ready=False, waiting="CrashLoopBackOff"), never_ready=True))),
+        ["delete db-0"],
+    ),
+    "but not while it may only be slow": Case(
+        shop(sts(updated=0), *three(sts(), _0=replace(pod(sts(), 0, OLD, ready=False), never_ready=True))), [], waits="0 of 3 pods"
+    ),
+}
+
+
+@pytest.mark.parametrize("case", NEXT.values(), ids=NEXT)
+def test_next(case: Case) -> None:
+    known = {"shop/db": Begun(Recipe.EVICT, seen=frozenset(p.uid for p in case.now.pods), pods=3)} if case.gone else {}
+    found = step(case.now, Ledger(known, case.gone), **case.task)
+    assert told(found) == case.does
+    assert found.progress.fatal is None
+    assert any(case.waits in line for line in found.progress.waiting) or not case.waits
+
+
+HOME = "istio.io/rev=old"
+OURS = Restarted(NOW, BEFORE, HOME)
+HALF = sts(template=shape(NOW), restarted=OURS, updated=1, available=2)
+THEIRS = replace(HALF, template=shape("theirs"), updated=3, available=3)
+NEW_POD = replace(pod(HALF, 2, RIGHT, ready=False), shape=shape(NOW, STUCK_WITH), never_ready=True)
+
+
+def back(workload: Workload, *pods: Pod, budgets: tuple[Budget, ...] = ()) -> Snapshot:
+    """The namespace asks for the old one again."""
+    injectors, planes = (expected_injector("old"),), (plane("old", "1.29.6"),)
+    old = proxy("old")
+    given = tuple(replace(one, proxy=old) if one.proxy == OLD else one for one in pods)
+    return Snapshot(planes, injectors, (namespace("shop", rev="old"),), (workload,), given, budgets)
+
+
+BACK = {
+    "a restart of ours that is stuck half way gets its former stamp back": Case(back(HALF, *three(HALF, _2=NEW_POD)), [f"stamp {BEFORE}"]),
+    "also where a budget allows nothing, since it is ill": Case(
+        back(HALF, *three(HALF, _2=NEW_POD), budgets=(NONE_ALLOWED,)), [f"stamp {BEFORE}"]
+    ),
+    "one that never got a new pod too": Case(back(replace(HALF, updated=0), *three(HALF)), [f"stamp {BEFORE}"]),
+    "one that was well is held back by a budget": Case(
+        back(replace(HALF, updated=3, available=3), *(pod(HALF, n, RIGHT) for n in range(3)), budgets=(NONE_ALLOWED,)), [], waits="pdb/db"
+    ),
+    "one that had no stamp has none again": Case(
+        back(replace(HALF, restarted=Restarted(NOW, None, HOME)), *three(HALF, _2=NEW_POD)), ["stamp None"]
+    ),
+    "a stamp of somebody else is not taken back, a new one is set": Case(
+        back(THEIRS, *(pod(THEIRS, n, RIGHT) for n in range(3))), [f"stamp {NOW}"]
+    ),
+    "what is as it should be is left": Case(back(of("Deployment"), *three(of("Deployment"))), []),
+}
+
+
+@pytest.mark.parametrize("case", BACK.values(), ids=BACK)
+def test_back(case: Case) -> None:
+    found = step(case.now, back=True, leaving=NEW, **case.task)
+    assert told(found) == case.does
+    assert any(case.waits in line for line in found.progress.waiting) or not case.waits
+
+
+def test_what_the_former_template_has_made_meanwhile_is_evicted_and_once_only() -> None:
+    """It stayed, since its template is the wanted one again; its sidecar is not."""
+    there = of("Deployment", template=shape(BEFORE))
+    stray = replace(pod(there, 1, RIGHT), uid="stray")
+    ledger = Ledger({"shop/db": Begun(Recipe.STAMP, 0, None, frozenset({"stray"}), 3)})
+    now = back(there, *three(there, _1=stray))
+    (action,) = step(now, ledger, back=True).actions
+    assert isinstance(action, Evict)
+    assert action.pod == stray
+    evicted = ledger.with_begun("shop/db", action.begun).without(stray)
+    again = replace(now, pods=three(there, _1=replace(stray, uid="again")))
+    fatal = step(again, evicted, back=True).progress.fatal
+    assert fatal is not None
+    assert "its new pods are not as they should be" in fatal.text()
+
+
+def test_a_second_move_keeps_the_first_way_back() -> None:
+    """One of an upgrade that was completed leads elsewhere, and is none."""
+    here = f"istio.io/rev={NEW}"
+    for home, prior in ((here, "the first"), ("istio-injection=enabled", BEFORE)):
+        moved = of("Deployment", template=shape(BEFORE), restarted=Restarted(BEFORE, "the first", home))
+        (action,) = step(shop(moved, *three(moved))).actions
+        assert isinstance(action, Stamp)
+        assert action.restarted == Restarted(NOW, prior, here)
+
+
+def test_a_sidecar_that_cannot_run_ends_it_at_once_where_it_was_just_caused() -> None:
+    broken = replace(pod(HALF, 2, RIGHT, ready=False, waiting="ImagePullBackOff"), container="istio-proxy", shape=shape(NOW, STUCK_WITH))
+    now = shop(HALF, *three(HALF, _2=broken))
+    ours = step(now, Ledger({"shop/db": Begun(Recipe.STAMP, 0, NOW)})).progress
+    assert ours.fatal is not None
+    assert "pod db-2: istio-proxy: ImagePullBackOff" in ours.fatal.text()
+    found = step(now).progress
+    assert found.fatal is None, "it may have been mended since it was begun"
+    assert found.failing is not None
+    app = replace(now, pods=three(HALF, _2=replace(broken, container="app")))
+    assert step(app, Ledger({"shop/db": Begun(Recipe.STAMP, 0, NOW)})).progress.fatal is None
+
+
+def test_pods_count_as_getting_further() -> None:
+    half = replace(HALF, updated=2, available=3)
+    assert step(shop(half, *three(half)), Ledger({"shop/db": Begun(Recipe.STAMP, 0, NOW)})).progress.pods == 2
+
+
+def test_pods_of_an_older_template_that_the_watch_still_shows_say_nothing() -> None:
+    """A run that was killed has restarted it, and its controller is done: a second stamp would restart it again."""
+    done = of("Deployment", template=shape(NOW))
+    found = step(shop(done, *three(done)))
+    assert (told(found), found.progress.finished) == ([], False)
+    surge = of("Deployment", total=1, updated=1, available=1, pods=1)
+    assert told(step(shop(surge, *three(surge)))) == []
+
+
+ROLLOUTS = {
+    "a partition keeps the lower ones": (sts(partition=2, updated=1), True),
+    "with a partition, its own part has to roll": (sts(partition=1, updated=1), False),
+    "OnDelete rolls nothing": (sts(on_delete=True, updated=0), True),
+    "OnDelete with a pod that is not ready": (sts(on_delete=True, updated=0, available=2), False),
+    "a StatefulSet with an old pod": (sts(updated=2), False),
+    "a DaemonSet on all its nodes": (of("DaemonSet"), True),
+    "scaled to zero": (of("StatefulSet", 0), True),
+}
+
+
+@pytest.mark.parametrize(("workload", "done"), ROLLOUTS.values(), ids=ROLLOUTS)
+def test_rolled_out_is_what_kubectl_calls_it(workload: Workload, done: bool) -> None:
+    assert rolled_out(workload) is done
+    assert not (done and rolling(workload))
+
+
+def test_what_is_left_is_named_and_not_waited_for() -> None:
+    for kind in ("Pod", "Job"):
+        one = of(kind, 0, of_pods=True)
+        here = shop(one, pod(one, 0, OLD)).within(["shop"])
+        choices = Choices(jobs=Recipe.REPORT)
+        assert in_the_mesh(here, choices) == ()
+        assert [judged.workload.kind for judged, _way in left(here, choices)] == [kind]
+
+
+def test_a_kind_of_another_group_is_not_the_built_in_one() -> None:
+    assert way_of(of("Deployment", group="example.com"), Choices()).recipe is Recipe.UNKNOWN
