@@ -335,12 +335,15 @@ def test_a_host_beside_a_kubeconfig_wins_and_the_login_stays(serve: Serve) -> No
 
 
 def test_every_write_is_a_dry_run_in_check_mode(serve: Serve) -> None:
-    server = serve((201, {}, {}), (200, {}, {}), (200, {}, {}))
+    server = serve((201, {}, {}), *[(200, {}, {})] * 4)
     there = cluster(server, dry_run=True)
     there.create("/a", {})
     there.merge("/b", {})
+    there.apply("/b", {})
     there.delete("/c")
-    assert ["dryRun=All" in path for _method, path, _body in server.asked] == [True] * 3
+    there.delete("/c", uid="u")
+    assert ["dryRun=All" in path for _method, path, _body in server.asked] == [True] * 5
+    assert json.loads(server.asked[-1][2])["dryRun"] == ["All"], "the API server does not read the query of a DELETE that has a body"
 
 
 def test_a_refusal_is_told_in_the_words_of_the_server(serve: Serve) -> None:

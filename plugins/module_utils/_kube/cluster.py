@@ -136,12 +136,14 @@ class Cluster:
         """The object as it would be made, by a dry run on the server: nothing is stored, in check mode or not."""
         return self._json("POST", path, body, "application/json", {"fieldManager": FIELD_MANAGER, "dryRun": "All"})
 
-    def delete(self, path: str, *, uid: str = "", version: str = "") -> None:
+    def delete(self, path: str, *, uid: str = "", version: str = "", dry_run: bool = False) -> None:
         """Gone afterwards; one that is not there is as good. With ``uid`` and ``version`` only that very state of it, else 409."""
         judged = {name: value for name, value in (("uid", uid), ("resourceVersion", version)) if value}
-        body = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": judged} if judged else None
+        dry_run = dry_run or self.dry_run
+        dry: Json = {"dryRun": ["All"]} if dry_run else {}  # the API server does not read the query of a DELETE that has a body
+        body = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": judged, **dry} if judged else None
         try:
-            self._json("DELETE", path, body, "application/json" if body else "", {"dryRun": "All"} if self.dry_run else {})
+            self._json("DELETE", path, body, "application/json" if body else "", {"dryRun": "All"} if dry_run else {})
         except ApiError as problem:
             if problem.status != 404:
                 raise
@@ -152,6 +154,11 @@ class Cluster:
 
     def merge(self, path: str, patch: Mapping[str, object]) -> Json:
         return self._again("PATCH", path, patch, "application/merge-patch+json", self._write_query())
+
+    def apply(self, path: str, body: Mapping[str, object], *, dry_run: bool = False) -> Json:
+        """Server-side apply: we own what ``body`` says and nothing else, and take it from whoever had it. Returns what comes of it."""
+        query = self._write_query() | {"force": "true"} | ({"dryRun": "All"} if dry_run else {})
+        return self._again("PATCH", path, body, "application/apply-patch+yaml", query)
 
     def watch(self, path: str, version: str, *, seconds: int, **query: str) -> Watch:
         """Events from a version on, for at most that many seconds. A version that is too old ends in an ERROR event or 410."""
