@@ -1,0 +1,43 @@
+# SPDX-FileCopyrightText: 2026 The meshops.istio authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Whether a CustomResourceDefinition would lose something: CRDs serve all revisions, so they only ever go up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from ansible_collections.meshops.istio.plugins.module_utils._kube.cluster import Json
+
+
+def lowered(before: Json, after: Json) -> tuple[str, ...]:
+    """What is there and would not be any more: versions, and fields of versions."""
+    return tuple(_gone(_versions(before), _versions(after)))
+
+
+def _gone(before: Mapping[str, Json], after: Mapping[str, Json]) -> Iterator[str]:
+    for name, version in before.items():
+        if name not in after or (version.get("served") and not after[name].get("served")):
+            yield f"version {name}"
+        else:
+            yield from (f"{name} field {field}" for field in _fields(_schema(version)) - _fields(_schema(after[name])))
+
+
+def _versions(crd: Json) -> dict[str, Json]:
+    return {version["name"]: version for version in (crd.get("spec") or {}).get("versions") or []}
+
+
+def _schema(version: Json) -> Json:
+    found: Json = (version.get("schema") or {}).get("openAPIV3Schema") or {}
+    return found
+
+
+def _fields(schema: Json, at: str = "") -> set[str]:
+    """Paths of all properties, of the items of lists and the values of maps too."""
+    found: set[str] = set()
+    for name, inside in (schema.get("properties") or {}).items():
+        found |= {f"{at}{name}"} | _fields(inside, f"{at}{name}.")
+    for name in ("items", "additionalProperties"):
+        if isinstance(schema.get(name), dict):
+            found |= _fields(schema[name], at)
+    return found
