@@ -11,14 +11,16 @@ module: control_plane
 short_description: A revisioned Istio control plane, present or absent
 version_added: "0.1.0"
 description:
-  - Installs istiod of a revision beside the running one as a Helm release C(istiod-REVISION), and waits until it can inject.
+  - Installs istiod of a revision beside the running one, and waits until it can inject.
   - It can when its Deployment is rolled out, its Service has endpoints and each webhook entry has a caBundle.
+  - With provider V(helm) it is a real Helm release. Else what is rendered is applied by server-side apply, all of it as a dry run first, so
+    that what the API server refuses is told before the first write. What istiod and autoscalers fill in is left to them.
 author: [The meshops.istio authors (@meshops)]
 extends_documentation_fragment:
   - meshops.istio.auth
   - meshops.istio.attributes
   - meshops.istio.attributes.writes
-  - meshops.istio.chart
+  - meshops.istio.source
   - meshops.istio.istio_namespace
   - meshops.istio.wait
 options:
@@ -26,19 +28,21 @@ options:
     description:
       - Whether it is there.
       - V(absent) refuses while anything needs the revision, that is namespaces, the way back of namespaces, labels of pod templates, tags,
-        webhooks that call its Service, running proxies, gateways, and objects of Istio with its label. Then it removes the control plane.
+        webhooks that call its Service, running proxies, gateways, and objects of Istio with its label.
+      - Then a Helm release is uninstalled, unless a tag that it made is still followed.
+      - Of any other control plane that is removed whose name only this revision has, whose UID is on record, and that nobody else owns;
+        webhooks first. It is recorded when it is installed here, or when an upgrade away from it begins. Objects with C(istio.io/tag), CRDs
+        and the rest of base, and CA secrets always stay.
     type: str
     choices: [present, absent]
     default: present
   revision:
-    description:
-      - The name of the control plane. The release of helm is C(istiod-REVISION).
-      - V(default) is the unrevisioned one, which can only be O(state=absent).
+    description: The name of the control plane, which its objects carry. V(default) is the unrevisioned one, which can only be V(absent).
     type: str
     required: true
   version:
     description:
-      - The Istio version that is expected; a chart that renders another image tag is refused.
+      - The Istio version that is expected; what renders another image tag is refused.
       - It also picks the chart's version where O(chart) is a name and not a path.
     type: str
   successor:
@@ -52,6 +56,12 @@ options:
     type: str
     choices: [move, remove]
     default: move
+  from_revision:
+    description:
+      - The control plane beside which this one is installed.
+      - It is given at least as many replicas as that one has, and a PodDisruptionBudget where that one has one.
+      - Values of your own for the number of replicas are kept; where they are lower, the installation is refused.
+    type: str
 """
 
 EXAMPLES = r"""
@@ -62,6 +72,26 @@ EXAMPLES = r"""
     revision: 1-30-3
     version: 1.30.3
     chart: istio/istiod
+
+- name: The same from an IstioOperator, rendered by the istioctl of that version
+  meshops.istio.control_plane:
+    kubeconfig: ~/.kube/eu-1
+    revision: by-istioctl
+    version: 1.30.3
+    from_revision: 1-30-3
+    provider: istioctl
+    istioctl: ~/bin/istioctl-1.30.3
+    istio_operator:
+      apiVersion: install.istio.io/v1alpha1
+      kind: IstioOperator
+      spec:
+        profile: minimal
+
+- name: Remove it again
+  meshops.istio.control_plane:
+    kubeconfig: ~/.kube/eu-1
+    revision: by-istioctl
+    state: absent
 """
 
 RETURN = r"""
@@ -93,7 +123,7 @@ revision:
   returned: success
   type: str
 version:
-  description: The Istio version that the chart renders.
+  description: The Istio version that is rendered.
   returned: success
   type: str
 """

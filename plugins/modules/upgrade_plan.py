@@ -18,7 +18,7 @@ extends_documentation_fragment:
   - meshops.istio.auth
   - meshops.istio.attributes
   - meshops.istio.attributes.reads
-  - meshops.istio.chart
+  - meshops.istio.source
   - meshops.istio.choices
   - meshops.istio.choices.decided
   - meshops.istio.istio_namespace

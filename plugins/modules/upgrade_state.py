@@ -24,7 +24,8 @@ options:
     description:
       - What has happened. V(read) only reads.
       - V(completing) says that the old control plane is about to go; it is refused before the upgrade is done, and ends the way back.
-      - V(started) begins a record, or takes up the one that is there where it is about the same upgrade.
+      - V(started) begins a record, or takes up the one that is there where it is about the same upgrade. Once, it also records what the old
+        control plane consists of, by names and UIDs, in ConfigMap C(meshops-objects-REVISION), so that it can be removed later.
       - V(paused) keeps where a run stopped and why, for whoever looks next. A run that goes on takes it away.
     type: str
     choices: [started, advanced, finished, paused, rolling_back, rolled_back, completing, completed, read]

@@ -18,6 +18,7 @@ from tests.lab import samples
 from tests.lab.cluster import Cluster
 
 from .conftest import Namespaces
+from .rendered import generated, istioctl
 from .seen import labels, proxies
 from .tool import Tool, variables
 
@@ -70,6 +71,77 @@ def test_a_wrong_variable(lab: Cluster, tool: Tool, a_namespace: str, case: Case
     given = {"waves": [[NS]], **case.given}
     asked = variables(given.pop("revision", "bad-input"), given.pop("version", VERSION), **{key: filled(v) for key, v in given.items()})
     _refused(tool, tool.play("canary_upgrade", **asked).text, *(filled(text) for text in case.says))
+
+
+OPERATOR = {"apiVersion": "install.istio.io/v1alpha1", "kind": "IstioOperator"}
+DYING = """#!/bin/sh
+[ "$1" = version ] && exec {istioctl} "$@"
+echo half an answer; kill -9 $$
+"""
+RENDERED = {
+    "an IstioOperator that does not parse": Case(
+        ("The IstioOperator cannot be read", "broken.yaml"), {"istio_operator": "{files}/broken.yaml"}
+    ),
+    "an IstioOperator that is not there": Case(("The IstioOperator does not exist",), {"istio_operator": "/nowhere/operator.yaml"}),
+    "an IstioOperator of another version": Case(
+        ("The IstioOperator is for something else", "spec.tag is 1.29.6", "version (mesh_version) says 1.30.3"),
+        {"istio_operator": {**OPERATOR, "spec": {"tag": "1.29.6"}}},
+    ),
+    "an IstioOperator of another revision": Case(
+        ("spec.revision is 1-29-6", "revision (mesh_revision) says bad-input"),
+        {"istio_operator": {**OPERATOR, "spec": {"revision": "1-29-6"}}},
+    ),
+    "an IstioOperator that renders nothing": Case(
+        ("The IstioOperator renders nothing",), {"istio_operator": {**OPERATOR, "spec": {"profile": "empty"}}}
+    ),
+    "no istioctl": Case(("There is no istioctl", "mesh_istioctl"), {"istioctl": "/nowhere/istioctl"}),
+    "an istioctl of another version": Case(
+        ("istioctl is of version 1.30.3, and 1.29.6 is to be rendered", "name the istioctl of 1.29.6"), {"version": "1.29.6"}
+    ),
+    "an istioctl that dies": Case(("istioctl manifest died: it was killed by signal SIGKILL",), {"istioctl": "{files}/dying"}),
+    "a helm that dies": Case(("helm show died: it was killed by signal SIGKILL",), {"provider": "helm", "helm": "{files}/dying"}),
+    "manifests that are not given": Case(("No manifests are given",), {"provider": "manifests"}),
+    "manifests that are not there": Case(("Some manifests do not exist",), {"provider": "manifests", "manifests": ["/nowhere/a"]}),
+    "manifests that are none": Case(
+        ("A rendering is no YAML", "broken.yaml"), {"provider": "manifests", "manifests": ["{files}/broken.yaml"]}
+    ),
+    "manifests of another revision": Case(
+        ('What is in the manifests renders no istiod of revision "bad-input"', "there is one of 1-29-6"),
+        {"provider": "manifests", "manifests": ["{files}/other"]},
+    ),
+    "manifests that hold what belongs to no control plane": Case(
+        ("holds more than a control plane: 1 object outside of it", "ConfigMap shop/dashboards", "apply_shared (mesh_apply_shared)"),
+        {"provider": "manifests", "manifests": ["{files}/right", "{files}/more.yaml"]},
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def files(lab: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the cases name: broken files, renderings, and an istioctl."""
+    folder = tmp_path_factory.mktemp("files")
+    (folder / "broken.yaml").write_text("a: [")
+    theirs = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "dashboards", "namespace": "shop"}}
+    (folder / "more.yaml").write_text(yaml.safe_dump(theirs))
+    for name, revision in {"right": "bad-input", "other": "1-29-6"}.items():
+        (folder / name).mkdir()
+        (folder / name / "all.yaml").write_text(yaml.safe_dump_all(generated(folder, revision, VERSION)))
+    (folder / "dying").write_text(DYING.format(istioctl=istioctl(folder, VERSION)))
+    (folder / "dying").chmod(0o755)
+    return folder
+
+
+@pytest.mark.parametrize("verb", ["upgrade_plan", "control_plane"])
+@pytest.mark.parametrize("case", RENDERED.values(), ids=RENDERED)
+def test_what_cannot_be_rendered(tool: Tool, files: Path, case: Case, verb: str) -> None:
+    """By the plan, which comes first in an upgrade, and by the installation alone."""
+    given = yaml.safe_load(yaml.safe_dump(case.given).replace("{files}", str(files)))
+    asked = {"provider": "istioctl", "istioctl": istioctl(files, VERSION), "chart": "istiod", "version": VERSION, **given}
+    told = tool.fails(
+        verb, revision="bad-input", **asked, **({"install": True, "from_revision": "default"} if verb == "upgrade_plan" else {})
+    )
+    for text in case.says:
+        assert text in told
 
 
 def test_no_revision(lab: Cluster, tool: Tool) -> None:

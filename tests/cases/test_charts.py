@@ -6,10 +6,13 @@
 from __future__ import annotations
 
 import typing as t
+from pathlib import Path
 
 from tests.lab import mesh
 from tests.lab.api import Json
 from tests.unit.figures.table import Figures
+
+from .rendered import generated
 
 TAG = "istio.io/tag"
 OF_HELM = ("app.kubernetes.io/", "helm.sh/")
@@ -35,6 +38,15 @@ def test_a_control_plane_consists_of_what_real_ones_consist_of(figures: Figures)
             if rendered[key] != wanted[key]
         ]
     assert not wrong, "\n".join(wrong)
+
+
+def test_the_stand_in_of_istioctl_renders_what_real_ones_render(figures: Figures, tmp_path: Path) -> None:
+    for name, real in figures.objects.items():
+        version, _eq, given = name.partition(" revision=")
+        ours = generated(tmp_path, "" if given == "(none)" else given, version)
+        assert {_key(item) for item in ours} - NEWER == {(item["kind"], item["name"]) for item in real} - NEWER, name
+        (istiod,) = [item for item in ours if item["kind"] == "Deployment"]
+        assert istiod["spec"]["template"]["spec"]["containers"][0]["image"] == f"docker.io/istio/pilot:{version}"
 
 
 def test_the_injectors_select_as_real_ones_do(figures: Figures) -> None:

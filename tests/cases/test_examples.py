@@ -15,6 +15,7 @@ from tests.lab.build import binaries
 from tests.lab.cluster import CHECKOUT, Cluster
 
 from .conftest import Namespaces
+from .rendered import istioctl
 from .seen import proxies
 from .tool import Tool
 
@@ -38,6 +39,7 @@ def test_the_examples_run(lab: Cluster, tool: Tool, namespaces: Namespaces, revi
         "~/.kube/eu-1": str(lab.kubeconfig),
         "1-30-3": revision,
         "istio/istiod": str(mesh.CHARTS / "istiod"),
+        "~/bin/istioctl-1.30.3": istioctl(tool.folder, "1.30.3"),
         **names,
     }
     tasks = [_filled(task, put) for module in ORDER for task in _examples(module)]

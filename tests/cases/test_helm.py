@@ -21,7 +21,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.meshops.istio.plugins.module_utils._render.helm import Helm, HelmError
-from ansible_collections.meshops.istio.plugins.module_utils._verbs.chart import shown
+from ansible_collections.meshops.istio.plugins.module_utils._verbs.source import shown
 from tests.lab import mesh
 from tests.lab.api import ApiProblem, Json
 from tests.lab.build import binaries

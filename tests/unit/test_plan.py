@@ -170,7 +170,7 @@ def test_what_is_unhealthy_already_is_told_before_anything_moves() -> None:
 RENDERED = {
     "what a revision needs": ((expected_injector(NEW),), ""),
     "a tag that would move with it": ((expected_injector(NEW), tag("default", NEW)), "would move tag default at once"),
-    "no injector": ((), 'renders no injector for revision "1-30-3"'),
+    "no injector": ((), 'no injector for revision "1-30-3"'),
 }
 
 

@@ -10,12 +10,16 @@ from dataclasses import dataclass
 from ansible_collections.meshops.istio.plugins.module_utils._kube import endpoints
 from ansible_collections.meshops.istio.plugins.module_utils._kube.cluster import Cluster, Json
 from ansible_collections.meshops.istio.plugins.module_utils._kube.follow import Follow, Kind
-from ansible_collections.meshops.istio.plugins.module_utils._kube.snapshot import control_plane
+from ansible_collections.meshops.istio.plugins.module_utils._kube.objects import RELEASE
+from ansible_collections.meshops.istio.plugins.module_utils._kube.snapshot import ISTIOD, control_plane
 from ansible_collections.meshops.istio.plugins.module_utils._kube.webhooks import PATH as WEBHOOKS
 from ansible_collections.meshops.istio.plugins.module_utils._kube.webhooks import parse as injector
+from ansible_collections.meshops.istio.plugins.module_utils._kube.webhooks import selector
 from ansible_collections.meshops.istio.plugins.module_utils._kube.workloads import POD_HASH, pod, workload
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.injection import Injector
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision import DEFAULT, REVISION
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.snapshot import ControlPlane
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.strength import Strength
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.workloads import Owner, Pod, Workload
 
 
@@ -76,3 +80,27 @@ def injectors(now: Follow) -> tuple[Injector, ...]:
 
 def endpoints_of(now: Follow, service: str) -> int:
     return sum(one.ready for one in now.objects("endpoints") if one.service == service)
+
+
+def release_of(cluster: Cluster, istio_namespace: str, revision: str) -> str | None:
+    """The helm release that the control plane's Deployment belongs to, by its annotation; None for no release, or no Deployment."""
+    item = _istiod(cluster, istio_namespace, revision)
+    return (item["metadata"].get("annotations") or {}).get(RELEASE) if item else None
+
+
+def strength_of(cluster: Cluster, istio_namespace: str, revision: str) -> Strength | None:
+    """How strong a control plane is now; None where there is none."""
+    item = _istiod(cluster, istio_namespace, revision)
+    if item is None:
+        return None
+    labels = item["spec"]["template"]["metadata"].get("labels") or {}
+    budgets = cluster.items(f"/apis/policy/v1/namespaces/{istio_namespace}/poddisruptionbudgets")
+    budget = next((one["spec"] for one in budgets if selector(one["spec"].get("selector") or {}).matches(labels)), None)
+    says = {name: value for name, value in budget.items() if name != "selector"} if budget else None
+    return Strength(int(item["spec"].get("replicas", 1)), says)
+
+
+def _istiod(cluster: Cluster, istio_namespace: str, revision: str) -> Json | None:
+    deployments = f"/apis/apps/v1/namespaces/{istio_namespace}/deployments"
+    labelled = cluster.items(deployments, labelSelector=",".join(f"{name}={value}" for name, value in ISTIOD.items()))
+    return next((one for one in labelled if ((one["metadata"].get("labels") or {}).get(REVISION) or DEFAULT) == revision), None)

@@ -30,9 +30,9 @@ class Right:
         return f"{self.verb} {name}" + (f" in namespace {self.namespace}" if self.namespace else "")
 
 
-def check_rights(cluster: Cluster, istio_namespace: str, *, install: bool) -> None:
-    """Raises MeshError that names each missing right, of all that an upgrade needs after the plan; with ``install`` those of helm too."""
-    rights = (*_upgrade(istio_namespace), *(_helm(istio_namespace) if install else ()))
+def check_rights(cluster: Cluster, istio_namespace: str, *, install: str | None) -> None:
+    """Raises MeshError that names each missing right, of all that an upgrade needs after the plan; ``install`` is the provider."""
+    rights = (*_upgrade(istio_namespace), *(_installing(istio_namespace, by_helm=install == "helm") if install else ()))
     with ThreadPoolExecutor(_AT_A_TIME) as pool:
         allowed = tuple(pool.map(lambda right: _allowed(cluster, right), rights))
     missing = [right.text() for right, yes in zip(rights, allowed, strict=True) if not yes]
@@ -61,11 +61,26 @@ def _upgrade(istio_namespace: str) -> Iterator[Right]:
         yield Right(verb, "configmaps", "", istio_namespace)
 
 
-def _helm(istio_namespace: str) -> Iterator[Right]:
-    """Helm's record, the kinds of the istiod chart (1.29, 1.30), and what the wait for it follows."""
-    for verb in ("list", "watch", "get", "create", "update", "delete"):
-        yield Right(verb, "secrets", "", istio_namespace)
-    for verb in ("get", "create", "patch"):
+def _installing(istio_namespace: str, *, by_helm: bool) -> Iterator[Right]:
+    """Helm's record, the kinds of the istiod chart (1.29, 1.30), and what the wait for it follows.
+
+    Without helm what is not rendered any more is pruned, so that it must be deleted too.
+    """
+    for verb, resource, group in (
+        ("list", "poddisruptionbudgets", "policy"),
+        ("get", "poddisruptionbudgets", "policy"),
+        ("get", "networkpolicies", "networking.k8s.io"),
+    ):
+        yield Right(verb, resource, group, istio_namespace)
+    if by_helm:
+        for verb in ("list", "watch", "get", "create", "update", "delete"):
+            yield Right(verb, "secrets", "", istio_namespace)
+    else:
+        yield Right("list", "horizontalpodautoscalers", "autoscaling", istio_namespace)
+        for verb in ("create", "patch", "delete"):
+            yield Right(verb, "poddisruptionbudgets", "policy", istio_namespace)
+        yield Right("delete", "configmaps", "", istio_namespace)
+    for verb in ("get", "create", "patch", *(() if by_helm else ("delete",))):
         for resource, group in (
             ("deployments", APPS),
             ("services", ""),

@@ -58,20 +58,20 @@ def _name_blockers(snapshot: Snapshot, target: Target) -> Iterable[MeshError]:
 
 
 def _rendering_blockers(target: Target) -> Iterable[MeshError]:
-    """What the chart would do besides: no existing pod may notice an installation, so no tag may move with it."""
+    """What is rendered would do besides: no existing pod may notice an installation, so no tag may move with it."""
     if target.brings is None:
         return
     tags = sorted({injector.tag for injector in target.brings if injector.tag})
     if tags:
         yield MeshError(
             f"Installing the control plane would move {'tags' if len(tags) > 1 else 'tag'} {listed(tags)} at once.",
-            where="the chart's values: revisionTags",
+            where="revisionTags in what is rendered",
             why="all that follow a tag would get the new revision with their next pods, before any wave",
             do="take revisionTags out of mesh_values",
         )
     if not any(injector.revision == target.revision and not injector.tag for injector in target.brings):
         yield MeshError(
-            f'The chart renders no injector for revision "{target.revision}".',
+            f'What is rendered has no injector for revision "{target.revision}".',
             where="no MutatingWebhookConfiguration, for example because of global.operatorManageWebhooks",
             why="nothing could be injected by it",
             do="correct mesh_values",

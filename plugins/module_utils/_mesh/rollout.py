@@ -110,16 +110,18 @@ def together(parts: Sequence[Progress]) -> Progress:
 
 
 def control_plane_ready(
-    revision: str, deployment: Workload | None, pods: Iterable[Pod], injectors: Iterable[Injector], endpoints: int
+    revision: str, deployment: Workload | None, pods: Iterable[Pod], injectors: Iterable[Injector], endpoints: int, least: int = 1
 ) -> Progress:
-    """Rolled out, endpoints ready, and a caBundle in every webhook entry: only then is no pod refused.
+    """Rolled out with at least so many pods, endpoints ready, and a caBundle in every webhook entry: only then is no pod refused.
 
     An entry without a caBundle and failurePolicy Fail refuses every pod that it matches. An image that cannot be pulled
     ends this wait at once: unlike a workload's, it is the one that was just asked for.
     """
     if deployment is None:
-        return Progress(0, 3, (f"Deployment of {revision}: not there yet",))
+        return Progress(0, 4, (f"Deployment of {revision}: not there yet",))
     parts = [_strict(rollout(deployment, pods))]
+    few = () if deployment.available >= least else (f"{deployment.available} of {least} replicas",)
+    parts.append(Progress(int(not few), 1, few))
     parts.append(Progress(int(endpoints > 0), 1, () if endpoints else ("no ready endpoint of its Service",)))
     mine = [injector for injector in injectors if injector.revision == revision]
     without = [f"{i.name}: {entry.name} has no caBundle" for i in mine for entry in i.entries if not entry.has_ca]

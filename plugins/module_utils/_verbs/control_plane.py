@@ -1,33 +1,49 @@
 # SPDX-FileCopyrightText: 2026 The meshops.istio authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A revisioned control plane, present or absent, as a Helm release of its own."""
+"""A revisioned control plane, present or absent: as a Helm release, or as objects that are rendered and applied."""
 
 from __future__ import annotations
 
+import os
 import typing as t
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ansible_collections.meshops.istio.plugins.module_utils._kube import control_planes, helm_record
+from ansible_collections.meshops.istio.plugins.module_utils._kube import stock as stocks
+from ansible_collections.meshops.istio.plugins.module_utils._kube.snapshot import take
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.errors import MeshError
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.progress import Progress
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.referrers import Successor
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision import check_revision
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.rollout import control_plane_ready
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.words import count
-from ansible_collections.meshops.istio.plugins.module_utils._render.control_plane import check_rendering
-from ansible_collections.meshops.istio.plugins.module_utils._render.helm import Chart, Helm, objects
-from ansible_collections.meshops.istio.plugins.module_utils._verbs.chart import CHART, chart_of, check_chart, release_of, shown
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.snapshot import Snapshot
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.stock import name_of
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.strength import Strength
+from ansible_collections.meshops.istio.plugins.module_utils._render.helm import Chart, Helm
+from ansible_collections.meshops.istio.plugins.module_utils._verbs import applied, helm_release
+from ansible_collections.meshops.istio.plugins.module_utils._verbs.installed import Installed
+from ansible_collections.meshops.istio.plugins.module_utils._verbs.source import (
+    HELM,
+    SOURCE,
+    Source,
+    check_source,
+    offline,
+    release_of,
+    rendered_version,
+    source_of,
+)
 from ansible_collections.meshops.istio.plugins.module_utils._verbs.unused import SUCCESSOR, check, successor_of
 from ansible_collections.meshops.istio.plugins.module_utils._verbs.verb import ISTIO_NAMESPACE, WAIT, Context, Difference, Result, Verb
-from ansible_collections.meshops.istio.plugins.module_utils._verbs.wait import Late, Patience, wait_until
+from ansible_collections.meshops.istio.plugins.module_utils._verbs.wait import Patience, wait_until
 
 SPEC: dict[str, t.Any] = {
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "revision": {"type": "str", "required": True},
     "version": {"type": "str"},
-    **CHART,
+    "from_revision": {"type": "str"},
+    **SOURCE,
     **SUCCESSOR,
     **ISTIO_NAMESPACE,
     **WAIT,
@@ -36,10 +52,15 @@ SPEC: dict[str, t.Any] = {
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    absent: bool
     revision: str
     version: str | None
-    chart: Chart
+    beside: str | None
+    """The old control plane, which the new one must not be weaker than."""
+    source: Source | None
+    """What it is installed from; None where it is to go."""
+    provider: str
+    apply_shared: bool
+    helm: str
     istio_namespace: str
     patience: Patience
     successor: Successor | None
@@ -47,114 +68,62 @@ class Options:
     @classmethod
     def of(cls, params: Mapping[str, t.Any]) -> Options:
         absent = params["state"] == "absent"
-        if not absent:
+        if not absent:  # an unrevisioned one can go, but not come beside another
             check_revision(params["revision"])
         return cls(
-            absent=absent,
             revision=params["revision"],
             version=params["version"],
-            chart=chart_of(params),
+            beside=params["from_revision"],
+            source=None if absent else source_of(params),
+            provider=params["provider"],
+            apply_shared=params["apply_shared"],
+            helm=os.path.expanduser(params["helm"]),
             istio_namespace=params["istio_namespace"],
             patience=Patience.of(params),
             successor=successor_of(params),
         )
 
-    @property
-    def release(self) -> str:
-        return release_of(self.revision)
-
 
 def run(options: Options, context: Context) -> Result:
-    if not options.absent:
-        check_chart(options.chart)
-    with context.cluster.kubeconfig() as path:
-        helm = Helm(options.chart.helm, path, options.istio_namespace)
-        return _absent(options, context, helm) if options.absent else _present(options, context, helm)
+    return _present(options, options.source, context) if options.source else _absent(options, context)
 
 
-def _present(options: Options, context: Context, helm: Helm) -> Result:
-    found = helm.release(options.release)
-    killed = False
-    if found and helm_record.busy(found.status) and not context.check_mode:
-        killed = _settled(options, context)
-        found = helm.release(options.release)
-    rendered = helm.rendered(options.release, options.chart, found)
-    version = check_rendering(rendered, options.revision, options.version)
-    same = found is not None and found.status == "deployed" and found.values == options.chart.values and objects(found.manifest) == rendered
-    if not same and not context.check_mode:
-        context.say(f"control plane {options.revision}: helm installs {version or 'it'} as release {options.release}")
-        mark = {helm_record.MARK: str(found.number + 1 if found else 1)}
-        helm.apply(options.release, options.chart, mark, again=killed)
+def _present(options: Options, source: Source, context: Context) -> Result:
+    check_source(source)
+    old = control_planes.strength_of(context.cluster, options.istio_namespace, options.beside) if options.beside else None
+    done = _by_helm(options, source, old, context) if isinstance(source, Chart) else _by_us(options, source, old, context)
     if not context.check_mode:
-        _wait(options, context)
-    done = "is there" if same else f"{'would be' if context.check_mode else 'was'} {'upgraded' if found else 'installed'}"
-    had = found.values if found else {}
-    after = {"chart": options.chart.name, "version": version, "values": shown(options.chart.values, had)}
-    before = {"values": shown(had), "status": found.status} if found else None
+        _wait(options, context, done.least)
+    would = "would be" if context.check_mode else "was"
+    said = f"{would} {'upgraded' if done.was_there else 'installed'}" if done.differences else "is there"
     return Result(
-        msg=f"control plane {options.revision} {done}",
-        differences=() if same else (Difference(f"release/{options.release}", before, after),),
-        facts={"revision": options.revision, "version": version},
+        msg=f"control plane {options.revision} {said}",
+        differences=done.differences,
+        facts={"revision": options.revision, "version": done.version},
+        warnings=done.warnings,
         predicted=context.check_mode,
     )
 
 
-class Killed(MeshError):
-    """An operation of our own that did not come to its end in the grace time."""
-
-    def __init__(self, operation: helm_record.Operation) -> None:
-        super().__init__("An operation of helm was killed.")
-        self.operation = operation
-
-
-def _settled(options: Options, context: Context) -> bool:
-    """Waits for the operation of helm that is under way. True where it was one of ours that was killed, whose record goes.
-
-    Another's is waited for as long as for anything else, and never touched.
-    """
-
-    def step() -> Progress:
-        return _under_way(options, helm_record.newest(now))
-
-    with helm_record.follow(context.cluster, options.istio_namespace, options.release) as now:
-        while True:
-            try:
-                wait_until(f"release {options.release}", now, step, context, options.patience)
-            except Killed as killed:
-                if options.absent:  # helm takes away what is half done as well, and needs its record for that
-                    return False
-                if helm_record.clear(context.cluster, options.istio_namespace, killed.operation):
-                    context.say(f"release {options.release}: helm was killed during its last operation, which is now done again")
-                    return True
-            except Late as late:
-                raise _others(options, helm_record.newest(now), late) from late
-            else:
-                return False
+def _by_helm(options: Options, chart: Chart, old: Strength | None, context: Context) -> Installed:
+    beside = (options.beside, old) if options.beside and old else None
+    with context.cluster.kubeconfig() as path:
+        helm = Helm(chart.helm, path, options.istio_namespace)
+        return helm_release.install(_release(options, release_of(options.revision)), chart, options.version, beside, helm, context)
 
 
-def _under_way(options: Options, operation: helm_record.Operation | None) -> Progress:
-    if operation is None or not operation.busy:
-        return Progress(1, 1)
-    if operation.status == "uninstalling" and options.absent:  # that is done again anyway
-        return Progress(1, 1)
-    ours = operation.ours and operation.status != "uninstalling"  # which inherits the mark of what it uninstalls
-    waiting = f"{'our own' if ours else 'another'} helm, which has it as {operation.status}"
-    return Progress(0, 1, (waiting,), failing=Killed(operation) if ours else None)
+def _by_us(options: Options, source: Source, old: Strength | None, context: Context) -> Installed:
+    rendering = offline(source, options.revision, options.istio_namespace)
+    version = rendered_version(source, rendering, options.revision, options.version)
+    target = applied.Target(options.revision, options.istio_namespace, options.provider, options.apply_shared)
+    return applied.install(target, rendering, version, old, context)
 
 
-def _others(options: Options, operation: helm_record.Operation | None, late: Late) -> Late:
-    """Its helm may still be at work, or may have been killed: only a person can know."""
-    status = operation.status if operation else ""
-    word = "rollback" if status in ("pending-upgrade", "pending-rollback") else "uninstall"
-    return Late(
-        f"Another helm has been at work on release {options.release} for {count(int(options.patience.timeout), 'second')}.",
-        where=f"{operation.name if operation else options.release} in namespace {options.istio_namespace}, which has it as {status}",
-        why=late.why,
-        do=f"wait for it; if no helm is at work there any more: helm {word} {options.release} -n {options.istio_namespace}",
-    )
+def _release(options: Options, name: str) -> helm_release.Target:
+    return helm_release.Target(name, options.revision, options.istio_namespace, options.patience, absent=options.source is None)
 
 
-def _wait(options: Options, context: Context) -> None:
+def _wait(options: Options, context: Context, least: int) -> None:
     with control_planes.follow(context.cluster, options.istio_namespace) as now:
 
         def step() -> Progress:
@@ -164,29 +133,79 @@ def _wait(options: Options, context: Context) -> None:
                 deployment,
                 control_planes.pods_of(now, deployment),
                 control_planes.injectors(now),
-                control_planes.endpoints_of(now, options.release),
+                control_planes.endpoints_of(now, release_of(options.revision)),
+                least,
             )
 
         wait_until(f"control plane {options.revision}", now, step, context, options.patience)
 
 
-def _absent(options: Options, context: Context, helm: Helm) -> Result:
-    found = helm.release(options.release)
-    facts = {"revision": options.revision}
-    if found is None:
-        return Result(msg=f"control plane {options.revision} is not there", facts=facts)
-    if helm_record.busy(found.status) and not context.check_mode:
-        _settled(options, context)
-    warnings = check(context.cluster, options.revision, options.istio_namespace, options.successor, taken_over=not context.check_mode)
-    if not context.check_mode:
-        helm.uninstall(options.release)
+def _absent(options: Options, context: Context) -> Result:
+    """By helm where it is a helm release, else by the record of what it consists of; never where something needs it."""
+    cluster, namespace, revision = context.cluster, options.istio_namespace, options.revision
+    of_helm = control_planes.release_of(cluster, namespace, revision)
+    stock = stocks.load(cluster, namespace, revision)
+    differences, warnings = _by_helm_gone(options, of_helm, context)
+    if not differences and stock:
+        removal = applied.removal_of(cluster, stock, namespace)
+        warnings = (*removal.kept, *(_check_unused(options, context) if removal.objects else ()))
+        differences = applied.remove(removal, context)
+    elif not differences:
+        _check_not_there(options, take(cluster))
+    if stock:
+        stocks.forget(cluster, namespace, revision)
+        differences += (Difference(f"configmap/{name_of(revision)}", {"objects": len(stock.objects)}, None),)
+    done = f"{'would be' if context.check_mode else 'was'} removed" if differences else "is not there"
     return Result(
-        msg=f"control plane {options.revision} {'would be' if context.check_mode else 'was'} removed",
-        differences=(Difference(f"release/{options.release}", {"values": shown(found.values), "status": found.status}, None),),
-        facts=facts,
+        msg=f"control plane {revision} {done}",
+        differences=differences,
+        facts={"revision": revision},
         warnings=warnings,
         predicted=context.check_mode,
     )
+
+
+def _by_helm_gone(options: Options, of_helm: str | None, context: Context) -> tuple[tuple[Difference, ...], tuple[str, ...]]:
+    """What helm removes, with warnings; ``of_helm`` is the release that the control plane says it belongs to."""
+    name = of_helm or (release_of(options.revision) if options.provider == HELM else None)
+    if name is None:
+        return (), ()
+    with context.cluster.kubeconfig() as path:
+        helm = Helm(options.helm, path, options.istio_namespace)
+        found = helm.release(name)
+        if found:
+            target = _release(options, name)
+            if helm_record.busy(found.status) and not context.check_mode:
+                helm_release.settled(target, context)
+            warnings = _check_unused(options, context)
+            return helm_release.uninstall(target, found, helm, context), warnings
+    if of_helm:
+        raise MeshError(
+            f'Control plane "{options.revision}" belongs to a helm release that helm does not know.',
+            where=f"release {name} in namespace {options.istio_namespace}",
+            why="helm alone removes what it owns, and it has no record of this one",
+            do="bring helm's record back, or remove the control plane by what installed it",
+        )
+    return (), ()
+
+
+def _check_unused(options: Options, context: Context) -> tuple[str, ...]:
+    """Raises MeshError where something needs it; returns what is worth a warning."""
+    gone = not context.check_mode
+    return check(context.cluster, options.revision, options.istio_namespace, options.successor, taken_over=gone)
+
+
+def _check_not_there(options: Options, snapshot: Snapshot) -> None:
+    """Raises MeshError for a control plane of which nobody has recorded what it consists of."""
+    there = [f"Deployment {p.namespace}/{p.name}" for p in snapshot.control_planes if p.revision == options.revision]
+    there += [f"MutatingWebhookConfiguration {i.name}" for i in snapshot.injectors if i.revision == options.revision and not i.tag]
+    if there:
+        raise MeshError(
+            f'It is not known what control plane "{options.revision}" consists of.',
+            where=", ".join(there),
+            why=f"it is no helm release, and there is no ConfigMap {name_of(options.revision)}: only what is recorded is removed",
+            do="an upgrade away from it records it (upgrade_state with state: started); or remove it by what installed it",
+        )
 
 
 VERB = Verb("control_plane", SPEC, Options.of, run)

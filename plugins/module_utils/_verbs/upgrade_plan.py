@@ -18,10 +18,18 @@ from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision impor
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.status import plan_report
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.waves import Target
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.words import count
-from ansible_collections.meshops.istio.plugins.module_utils._render.control_plane import check_rendering
-from ansible_collections.meshops.istio.plugins.module_utils._render.helm import Chart, offline
-from ansible_collections.meshops.istio.plugins.module_utils._verbs.chart import CHART, chart_of, check_chart, release_of
+from ansible_collections.meshops.istio.plugins.module_utils._render.helm import Chart
+from ansible_collections.meshops.istio.plugins.module_utils._verbs import applied
 from ansible_collections.meshops.istio.plugins.module_utils._verbs.choices import CHOICES, choices_of
+from ansible_collections.meshops.istio.plugins.module_utils._verbs.source import (
+    SOURCE,
+    Source,
+    check_source,
+    offline,
+    release_of,
+    rendered_version,
+    source_of,
+)
 from ansible_collections.meshops.istio.plugins.module_utils._verbs.verb import ISTIO_NAMESPACE, Context, Result, Verb
 
 SPEC: dict[str, t.Any] = {
@@ -32,7 +40,7 @@ SPEC: dict[str, t.Any] = {
     "exclude": {"type": "list", "elements": "str", "default": []},
     "install": {"type": "bool", "default": False},
     "report": {"type": "bool", "default": False},
-    **CHART,
+    **SOURCE,
     **CHOICES,
     **ISTIO_NAMESPACE,
 }
@@ -41,14 +49,16 @@ SPEC: dict[str, t.Any] = {
 @dataclass(frozen=True, slots=True)
 class Options:
     target: Target
-    chart: Chart | None
+    source: Source | None
     """What the control plane is installed from; None where that is not part of the plan."""
+    provider: str
+    apply_shared: bool
     report: bool
 
     @classmethod
     def of(cls, params: Mapping[str, t.Any]) -> Options:
         check_revision(params["revision"])
-        chart = chart_of(params) if params["install"] else None
+        source = source_of(params) if params["install"] else None
         target = Target(
             revision=params["revision"],
             version=params["version"],
@@ -58,7 +68,7 @@ class Options:
             istio_namespace=params["istio_namespace"],
             choices=choices_of(params),
         )
-        return cls(target, chart, params["report"])
+        return cls(target, source, params["provider"], params["apply_shared"], params["report"])
 
 
 def _wave(wave: object, number: int) -> tuple[str, ...] | str:
@@ -71,11 +81,13 @@ def _wave(wave: object, number: int) -> tuple[str, ...] | str:
 
 
 def run(options: Options, context: Context) -> Result:
-    target = options.target
-    if options.chart:
-        check_chart(options.chart)
-        target = _rendered(target, options.chart)
-    check_rights(context.cluster, target.istio_namespace, install=options.chart is not None)
+    target, parts = options.target, None
+    if options.source:
+        check_source(options.source)
+        target, parts = _rendered(options, options.source)
+    check_rights(context.cluster, target.istio_namespace, install=options.provider if options.source else None)
+    if parts:
+        applied.check_free(context.cluster, _applied(options), parts)
     snapshot = take(context.cluster)
     plan = make_plan(snapshot, target)
     if plan.blockers:
@@ -86,17 +98,26 @@ def run(options: Options, context: Context) -> Result:
     return Result(
         msg=sentence,
         facts={"cluster_uid": context.cluster.uid(), "version": target.version, **_facts(plan)},
-        warnings=plan.warnings,
+        warnings=(*(parts.warnings if parts else ()), *plan.warnings),
         predicted=True,
     )
 
 
-def _rendered(target: Target, chart: Chart) -> Target:
-    """With what the chart would bring: its version and its injectors."""
-    release = release_of(target.revision)
-    objects = offline(release, target.istio_namespace, chart)
-    brings = tuple(found for item in objects if item["kind"] == "MutatingWebhookConfiguration" and (found := injector(item)))
-    return replace(target, version=check_rendering(objects, target.revision, target.version), brings=brings, release=release)
+def _rendered(options: Options, source: Source) -> tuple[Target, applied.Parts | None]:
+    """With what installing it would bring: its version and its injectors; and whose the objects are, where we apply them ourselves."""
+    target = options.target
+    rendering = offline(source, target.revision, target.istio_namespace)
+    version = rendered_version(source, rendering, target.revision, target.version)
+    kind = "MutatingWebhookConfiguration"
+    brings = tuple(found for item in rendering.objects if item["kind"] == kind and (found := injector(item)))
+    brought = replace(target, version=version, brings=brings)
+    if isinstance(source, Chart):
+        return replace(brought, release=release_of(target.revision)), None
+    return brought, applied.parts_of(rendering, _applied(options))
+
+
+def _applied(options: Options) -> applied.Target:
+    return applied.Target(options.target.revision, options.target.istio_namespace, options.provider, options.apply_shared)
 
 
 def _facts(plan: Plan) -> dict[str, object]:

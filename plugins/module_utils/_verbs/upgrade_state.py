@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 
 from ansible_collections.meshops.istio.plugins.module_utils._kube import record as records
+from ansible_collections.meshops.istio.plugins.module_utils._kube import stock as stocks
 from ansible_collections.meshops.istio.plugins.module_utils._kube.rights import check_rights
 from ansible_collections.meshops.istio.plugins.module_utils._kube.snapshot import take
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.errors import MeshError
@@ -30,6 +31,7 @@ from ansible_collections.meshops.istio.plugins.module_utils._mesh.record import 
     to_roll_back,
 )
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.snapshot import Snapshot
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.stock import name_of
 from ansible_collections.meshops.istio.plugins.module_utils._verbs.verb import ISTIO_NAMESPACE, Context, Difference, Result, Verb
 
 LONGEST_REASON = 4000
@@ -85,15 +87,16 @@ def run(options: Options, context: Context) -> Result:
     stored = records.stored(context.cluster, options.istio_namespace)
     found = stored.record if stored else None
     if options.state == "rolling_back":
-        check_rights(context.cluster, options.istio_namespace, install=False)
+        check_rights(context.cluster, options.istio_namespace, install=None)
     snapshot = take(context.cluster)
     wanted = _wanted(options, found, snapshot)
     changed = wanted is not None and wanted != found
     if wanted is not None and changed:
         records.save(context.cluster, options.istio_namespace, wanted, over=stored)
+    taken = _taken(options, context) if options.state == "started" and options.old else ()
     return Result(
         msg=wanted.text() if wanted else "no upgrade on record",
-        differences=(Difference(f"configmap/{NAME}", found and _facts(found), wanted and _facts(wanted)),) if changed else (),
+        differences=((Difference(f"configmap/{NAME}", found and _facts(found), wanted and _facts(wanted)),) if changed else ()) + taken,
         facts={
             "cluster_uid": context.cluster.uid(),
             "record": _facts(wanted) if wanted else None,
@@ -101,6 +104,18 @@ def run(options: Options, context: Context) -> Result:
             "moved": list(to_roll_back(wanted, snapshot.namespace)),
         },
     )
+
+
+def _taken(options: Options, context: Context) -> tuple[Difference, ...]:
+    """The stock of the old control plane, once: only what is on record now can be removed when nothing needs it any more."""
+    old = options.old or ""
+    if stocks.load(context.cluster, options.istio_namespace, old):
+        return ()
+    stock = stocks.taken(context.cluster, options.istio_namespace, old)
+    if not stock.objects:
+        return ()
+    stocks.save(context.cluster, options.istio_namespace, stock)
+    return (Difference(f"configmap/{name_of(old)}", None, {"objects": [one.text() for one in sorted(stock.objects)]}),)
 
 
 def _wanted(options: Options, found: Record | None, snapshot: Snapshot) -> Record | None:
