@@ -21,6 +21,7 @@ from tests.lab.cluster import Cluster
 
 from .tool import Tool
 
+SERVICES = f"/api/v1/namespaces/{mesh.NAMESPACE}/services"
 REVISION, REVISION_VERSION = "1-30-3", "1.30.3"
 
 Namespaces = Callable[..., str]
@@ -137,6 +138,30 @@ def revision(request: pytest.FixtureRequest, planes: Planes, clean_record: None)
     name = f"r{secrets.token_hex(3)}"
     planes += [(cluster, name) for cluster in _labs(request)]
     return name
+
+
+@pytest.fixture
+def as_it_was(lab: Cluster) -> Iterator[None]:
+    """Tags and webhooks of the cluster that all tests share are given back."""
+    yield from given_back(lab)
+
+
+def given_back(lab: Cluster) -> Iterator[None]:
+    """Its webhooks and tags as they were before; the start of a test, and its end."""
+    folders = (istioctl.MUTATING, istioctl.VALIDATING, SERVICES)
+    before = {folder: {one["metadata"]["name"]: one for one in lab.api.get(folder)["items"]} for folder in folders}
+    yield
+    for folder, there in before.items():
+        for now in lab.api.get(folder)["items"]:
+            name = now["metadata"]["name"]
+            if name not in there:
+                lab.api.delete(f"{folder}/{name}")
+            elif folder != SERVICES:
+                metadata = there[name]["metadata"] | {"resourceVersion": now["metadata"]["resourceVersion"]}
+                lab.api.put(f"{folder}/{name}", there[name] | {"metadata": metadata})
+    for folder in folders:
+        missing = before[folder].keys() - {one["metadata"]["name"] for one in lab.api.get(folder)["items"]}
+        assert not missing, f"the test has removed {missing}"
 
 
 def _labs(request: pytest.FixtureRequest) -> list[Cluster]:

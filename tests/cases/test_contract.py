@@ -32,6 +32,7 @@ def _options(name: str) -> dict[str, dict[str, t.Any]]:
         "upgrade_state": {},
         "proxy_check": here,
         "injection_probe": here,
+        "revision_tag": {"tag": "default", "revision": "default"},
     }
 
 

@@ -28,10 +28,11 @@ ORDER = (
     "namespace_injection",
     "workload_restart",
     "proxy_check",
+    "revision_tag",
 )
 
 
-def test_the_examples_run(lab: Cluster, tool: Tool, namespaces: Namespaces, revision: str) -> None:
+def test_the_examples_run(lab: Cluster, tool: Tool, namespaces: Namespaces, revision: str, as_it_was: None) -> None:
     """In the order of an upgrade, so that each finds what it takes for granted."""
     asks = {"cart": {}, "checkout": {"team": "pay"}}
     names = {name: namespaces({"istio-injection": "enabled", **more}, [samples.deployment("api")]) for name, more in asks.items()}

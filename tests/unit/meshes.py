@@ -7,30 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.injection import INJECT, Entry, Injector, PodShape
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.injection import Injector, PodShape
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.namespaces import INJECTION, Namespace
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision import REVISION
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.selectors import Operator, Requirement, Selector
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.snapshot import ControlPlane, Snapshot, expected_injector
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.snapshot import ControlPlane, Snapshot
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.webhooks import entries
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.workloads import Pod, Proxy, Workload
 
 OLD, NEW = "default", "1-30-3"
 
 
 def unrevisioned() -> Injector:
-    """As Helm leaves it: the entries of a revision for ``default``, and the one for ``istio-injection=enabled``."""
-    by_injection = Entry(
-        "namespace.sidecar-injector.istio.io",
-        Selector((Requirement(INJECTION, Operator.IN, frozenset({"enabled"})),)),
-        Selector((Requirement(INJECT, Operator.NOT_IN, frozenset({"false"})),)),
-        True,
-    )
-    base = expected_injector(OLD)
-    return Injector("istio-sidecar-injector", OLD, None, (*base.entries, by_injection))
+    """As Helm leaves it: the entries of a revision, and those for ``istio-injection=enabled`` and for pods that ask themselves."""
+    return Injector("istio-sidecar-injector", OLD, None, entries(OLD))
 
 
 def tag(name: str, revision: str) -> Injector:
-    return Injector(f"istio-revision-tag-{name}", revision, name, expected_injector(name).entries)
+    return Injector(f"istio-revision-tag-{name}", revision, name, entries(name))
 
 
 def plane(revision: str, version: str, available: int = 1) -> ControlPlane:

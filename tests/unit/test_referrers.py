@@ -64,7 +64,7 @@ OPTED = deployment("own", "plain", labels={INJECT: "true"})
 BY_POD = Entry(
     "object.sidecar-injector.istio.io",
     Selector(tuple(Requirement(key, Operator.DOES_NOT_EXIST) for key in (INJECTION, REVISION))),
-    Selector((Requirement(INJECT, Operator.IN, frozenset({"true"})),)),
+    Selector((Requirement(INJECT, Operator.IN, ("true",)),)),
     has_ca=True,
 )
 DEFAULT_TAG = replace(tag("default", OLD), entries=(*unrevisioned().entries, BY_POD))

@@ -136,6 +136,13 @@ class Cluster:
         """The object as it would be made, by a dry run on the server: nothing is stored, in check mode or not."""
         return self._json("POST", path, body, "application/json", {"fieldManager": FIELD_MANAGER, "dryRun": "All"})
 
+    def replace(self, path: str, body: Json) -> Json:
+        """The whole object in one write, as it was read and changed: its resourceVersion makes it fail with 409 where somebody was faster.
+
+        Sent again after a lost connection, that is 409 too, and whoever reads again finds it done.
+        """
+        return self._again("PUT", path, body, "application/json", self._write_query())
+
     def delete(self, path: str, *, uid: str = "", version: str = "", dry_run: bool = False) -> None:
         """Gone afterwards; one that is not there is as good. With ``uid`` and ``version`` only that very state of it, else 409."""
         judged = {name: value for name, value in (("uid", uid), ("resourceVersion", version)) if value}

@@ -32,13 +32,22 @@ class Right:
 
 def check_rights(cluster: Cluster, istio_namespace: str, *, install: str | None) -> None:
     """Raises MeshError that names each missing right, of all that an upgrade needs after the plan; ``install`` is the provider."""
-    rights = (*_upgrade(istio_namespace), *(_installing(istio_namespace, by_helm=install == "helm") if install else ()))
+    installing = _installing(istio_namespace, by_helm=install == "helm") if install else ()
+    _check(cluster, (*_upgrade(istio_namespace), *installing), "the upgrade")
+
+
+def check_tag_rights(cluster: Cluster, istio_namespace: str, *, default: bool, verbs: tuple[str, ...]) -> None:
+    """The same for what a tag consists of; the right to ask for pods shows itself where they are asked for."""
+    _check(cluster, tuple(_tag(istio_namespace, default, verbs)), "the tag")
+
+
+def _check(cluster: Cluster, rights: tuple[Right, ...], what: str) -> None:
     with ThreadPoolExecutor(_AT_A_TIME) as pool:
         allowed = tuple(pool.map(lambda right: _allowed(cluster, right), rights))
     missing = [right.text() for right, yes in zip(rights, allowed, strict=True) if not yes]
     if missing:
         raise MeshError(
-            "This user may not do all that the upgrade needs.",
+            f"This user may not do all that {what} needs.",
             where=", ".join(missing),
             why="each of these was asked of the API server (SelfSubjectAccessReview), and it said no",
             do="have these rights granted, or use another user",
@@ -59,6 +68,14 @@ def _upgrade(istio_namespace: str) -> Iterator[Right]:
     yield Right("delete", "pods")
     for verb in ("get", "create", "patch"):
         yield Right(verb, "configmaps", "", istio_namespace)
+
+
+def _tag(istio_namespace: str, default: bool, verbs: tuple[str, ...]) -> Iterator[Right]:
+    for verb in verbs:
+        yield Right(verb, "mutatingwebhookconfigurations", ADMISSION)
+        yield Right(verb, "services", "", istio_namespace)
+        if default:
+            yield Right(verb, "validatingwebhookconfigurations", ADMISSION)
 
 
 def _installing(istio_namespace: str, *, by_helm: bool) -> Iterator[Right]:

@@ -21,6 +21,8 @@ from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision impor
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.selectors import Operator, Requirement, Selector
 
 PATH = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"
+_TAGGER = "istio-ci"
+"""The field manager of ``istioctl tag set``."""
 VALIDATORS = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations"
 
 
@@ -52,7 +54,7 @@ def parse(item: Json) -> Injector | None:
         port=service.get("port") or 443,
         path=service.get("path") or "/inject",
         roots=frozenset(root for entry in entries for root in fingerprints(_bundle(entry))),
-        owner=(item["metadata"].get("annotations") or {}).get("meta.helm.sh/release-name"),
+        owner=helm_release_of(item),
     )
 
 
@@ -62,6 +64,14 @@ def _bundle(entry: Json) -> str:
         return base64.b64decode(entry["clientConfig"].get("caBundle") or "").decode()
     except ValueError:
         return ""
+
+
+def helm_release_of(item: Json) -> str | None:
+    """The release that owns an object. A tag that istioctl made of helm's injector has its annotations too, and is nobody's."""
+    metadata = item["metadata"]
+    managers = {one.get("manager", "").lower() for one in metadata.get("managedFields") or []}
+    copied = _TAGGER in managers and not any("helm" in manager for manager in managers)
+    return None if copied else (metadata.get("annotations") or {}).get("meta.helm.sh/release-name")
 
 
 def _entry(entry: Json) -> Entry:
@@ -77,6 +87,14 @@ def _entry(entry: Json) -> Entry:
 
 
 def selector(item: dict[str, t.Any]) -> Selector:
-    equal = [Requirement(key, Operator.IN, frozenset({value})) for key, value in (item.get("matchLabels") or {}).items()]
     expressions = item.get("matchExpressions") or []
-    return Selector((*equal, *(Requirement(e["key"], Operator(e["operator"]), frozenset(e.get("values") or ())) for e in expressions)))
+    return Selector(
+        tuple(Requirement(e["key"], Operator(e["operator"]), tuple(e.get("values") or ())) for e in expressions),
+        tuple((item.get("matchLabels") or {}).items()),
+    )
+
+
+def rendered(one: Selector) -> Json:
+    """What ``selector`` reads, byte for byte."""
+    expressions = [{"key": r.key, "operator": str(r.operator)} | ({"values": list(r.values)} if r.values else {}) for r in one.requirements]
+    return ({"matchLabels": dict(one.equal)} if one.equal else {}) | ({"matchExpressions": expressions} if expressions else {})

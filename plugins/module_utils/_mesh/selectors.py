@@ -28,7 +28,8 @@ class Operator(StrEnum):
 class Requirement:
     key: str
     operator: Operator
-    values: frozenset[str] = frozenset()
+    values: tuple[str, ...] = ()
+    """In the order in which they are written: what is written again in another order is a change."""
 
     def matches(self, labels: Mapping[str, str]) -> bool:
         match self.operator:
@@ -47,9 +48,17 @@ class Selector:
     """All requirements must hold; none at all matches everything."""
 
     requirements: tuple[Requirement, ...] = ()
+    """``matchExpressions``"""
+    equal: tuple[tuple[str, str], ...] = ()
+    """``matchLabels``, which say the same as ``In`` with one value, in another form."""
 
     def matches(self, labels: Mapping[str, str]) -> bool:
-        return all(requirement.matches(labels) for requirement in self.requirements)
+        return all(requirement.matches(labels) for requirement in self.conditions)
+
+    @property
+    def conditions(self) -> tuple[Requirement, ...]:
+        """Of both forms."""
+        return (*(Requirement(key, Operator.IN, (value,)) for key, value in self.equal), *self.requirements)
 
 
 _PART = re.compile(
@@ -84,9 +93,9 @@ def _requirement(part: re.Match[str]) -> Requirement:
     if part["absent"]:
         return Requirement(part["absent_key"], Operator.DOES_NOT_EXIST)
     if part["set_key"]:
-        values = frozenset(value.strip() for value in part["set"].split(","))
+        values = tuple(value.strip() for value in part["set"].split(","))
         return Requirement(part["set_key"], Operator.IN if part["set_operator"] == "in" else Operator.NOT_IN, values)
     if part["operator"]:
         operator = Operator.NOT_IN if part["operator"] == "!=" else Operator.IN
-        return Requirement(part["key"], operator, frozenset({part["value"]}))
+        return Requirement(part["key"], operator, (part["value"],))
     return Requirement(part["present_key"], Operator.EXISTS)

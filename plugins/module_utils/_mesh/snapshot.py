@@ -12,10 +12,9 @@ from functools import cached_property
 
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.budgets import Budget
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.errors import MeshError
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.injection import INJECT, Decision, Entry, Injector, PodShape, decide
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.namespaces import INJECTION, Asks, Namespace
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision import REVISION
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.selectors import Operator, Requirement, Selector
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.injection import Decision, Injector, PodShape, decide
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.namespaces import Asks, Namespace
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.webhooks import USUAL_NAMESPACE, entries, webhook_of
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.workloads import Judged, Owner, Pod, Standing, Workload, judge
 
 
@@ -117,11 +116,5 @@ class Snapshot:
 
 
 def expected_injector(revision: str) -> Injector:
-    """What a revisioned istiod of 1.10 to 1.30 brings: two entries, by namespace label and by pod label."""
-
-    not_refused = Requirement(INJECT, Operator.NOT_IN, frozenset({"false"}))
-    asks = Requirement(REVISION, Operator.IN, frozenset({revision}))
-    no_injection, no_revision = Requirement(INJECTION, Operator.DOES_NOT_EXIST), Requirement(REVISION, Operator.DOES_NOT_EXIST)
-    by_namespace = Entry("rev.namespace.sidecar-injector.istio.io", Selector((asks, no_injection)), Selector((not_refused,)), True)
-    by_pod = Entry("rev.object.sidecar-injector.istio.io", Selector((no_revision, no_injection)), Selector((not_refused, asks)), True)
-    return Injector(f"istio-sidecar-injector-{revision}", revision, None, (by_namespace, by_pod))
+    """What a revisioned istiod of 1.10 to 1.30 brings."""
+    return Injector(webhook_of(revision, USUAL_NAMESPACE), revision, None, entries(revision))
