@@ -224,13 +224,14 @@ def _content(admin: dict[str, str], name: str) -> str:
     return Path(admin[name]).read_text() if name in admin else base64.b64decode(admin[f"{name}-data"]).decode()
 
 
-def test_a_workload_that_cannot_be_restarted_blocks(lab: Cluster, tool: Tool, namespaces: Namespaces) -> None:
+def test_a_workload_that_nobody_knows_how_to_restart_blocks(lab: Cluster, tool: Tool, namespaces: Namespaces) -> None:
     name = namespaces({"istio-injection": "enabled"})
-    bare = {"metadata": {"name": "once"}, "spec": {"containers": [{"name": "app", "image": "registry.example.com/app:1"}]}}
-    lab.api.post(f"/api/v1/namespaces/{name}/pods", bare)
-    _refused(
-        tool, tool.play("canary_upgrade", **variables("x", VERSION, waves=[[name]])).text, "would need a restart", f"pod/once in {name}"
-    )
+    path, item = samples.workload("Pod", "once")
+    owner = {"apiVersion": "example.com/v1", "kind": "Cellar", "name": "wine", "uid": "0", "controller": True}
+    item["metadata"]["ownerReferences"] = [owner]
+    lab.api.post(path.format(name), item)
+    text = tool.play("canary_upgrade", **variables("x", VERSION, waves=[[name]])).text
+    _refused(tool, text, "nobody has said how a Cellar is restarted", f"cellar/wine in {name}")
 
 
 def test_what_nobody_could_give_back_blocks(lab: Cluster, tool: Tool, namespaces: Namespaces) -> None:

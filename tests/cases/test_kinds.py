@@ -191,7 +191,8 @@ def test_a_budget_is_waited_for_also_by_who_may_not_see_it(lab: Cluster, tool: T
     """Then each eviction is refused (429), and asked for again until it is allowed."""
     name = namespaces(ENABLED)
     make(lab, name, "ReplicaSet", "rs")
-    ready(lab, name, 2)
+    make(lab, name, "StatefulSet", "sts")
+    ready(lab, name, 4)
     allow_nothing(lab, name, "rs")
     move(tool, name)
     path, item = samples.budget("rs")
@@ -207,16 +208,17 @@ def test_a_budget_is_waited_for_also_by_who_may_not_see_it(lab: Cluster, tool: T
         done = tool.verb("workload_restart", namespaces=[name], wait_timeout=60, **limited)
     somebody.join()
     assert not done.get("failed"), done["msg"]
-    assert any(warning.startswith("PodDisruptionBudget: this user may not list any") for warning in done["warnings"])
+    for kind in ("PodDisruptionBudget", "Event"):
+        assert any(warning.startswith(f"{kind}: this user may not list any") for warning in done["warnings"])
     assert len(done["evicted"]) == 2
-    assert sidecars(lab, name) == {"rs": {NEW}}
+    assert sidecars(lab, name) == {"rs": {NEW}, "sts": {NEW}}
 
 
 @contextlib.contextmanager
 def limited_rights(lab: Cluster) -> Iterator[None]:
-    """Group ``limited`` may do all that a restart needs, and see no budgets."""
+    """Group ``limited`` may do all that a restart needs, and see neither budgets nor events."""
     rules = [
-        {"apiGroups": [""], "resources": ["namespaces", "pods", "events", "replicationcontrollers"], "verbs": ["list", "watch"]},
+        {"apiGroups": [""], "resources": ["namespaces", "pods", "replicationcontrollers"], "verbs": ["list", "watch"]},
         {"apiGroups": ["apps"], "resources": ["*"], "verbs": ["list", "watch", "patch"]},
         {"apiGroups": ["admissionregistration.k8s.io", "discovery.k8s.io"], "resources": ["*"], "verbs": ["list"]},
         {"apiGroups": [""], "resources": ["pods/eviction"], "verbs": ["create"]},
@@ -226,9 +228,11 @@ def limited_rights(lab: Cluster) -> Iterator[None]:
     role = {"kind": "ClusterRole", "name": "limited", "apiGroup": "rbac.authorization.k8s.io"}
     lab.api.post(f"{group}/clusterroles", {"metadata": {"name": "limited"}, "rules": rules})
     lab.api.post(f"{group}/clusterrolebindings", {"metadata": {"name": "limited"}, "roleRef": role, "subjects": [subject]})
-    yield
-    lab.api.delete(f"{group}/clusterrolebindings/limited")
-    lab.api.delete(f"{group}/clusterroles/limited")
+    try:
+        yield
+    finally:
+        lab.api.delete(f"{group}/clusterrolebindings/limited")
+        lab.api.delete(f"{group}/clusterroles/limited")
 
 
 def test_jobs_are_waited_for_and_bare_pods_evicted_when_told(lab: Cluster, tool: Tool, namespaces: Namespaces) -> None:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -23,13 +24,15 @@ import pytest
 
 from ansible_collections.meshops.istio.plugins.module_utils._kube import cluster as port
 from ansible_collections.meshops.istio.plugins.module_utils._kube import follow as following
-from ansible_collections.meshops.istio.plugins.module_utils._kube import helm_record
+from ansible_collections.meshops.istio.plugins.module_utils._kube import helm_record, restarts
 from ansible_collections.meshops.istio.plugins.module_utils._kube import kubeconfig as login
 from ansible_collections.meshops.istio.plugins.module_utils._kube import record as records
 from ansible_collections.meshops.istio.plugins.module_utils._kube.cluster import ApiError, Cluster
 from ansible_collections.meshops.istio.plugins.module_utils._kube.follow import Follow, Kind
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.errors import MeshError
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.injection import PodShape
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.record import Phase, Record
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.workloads import Owner, Pod
 from ansible_collections.meshops.istio.plugins.module_utils._runtime.options import AUTH
 from ansible_collections.meshops.istio.plugins.module_utils._runtime.run import perform
 from ansible_collections.meshops.istio.plugins.module_utils._verbs.verb import Context, Result, Verb
@@ -113,6 +116,26 @@ def cluster(server: Server, *, dry_run: bool = False, **options: object) -> Clus
 
 
 PAGE = {"metadata": {"resourceVersion": "7"}, "items": [{"metadata": {"name": "a"}}]}
+POD = Pod("shop", "db-1", "uid-1", Owner("ReplicaSet", "db"), PodShape(), None, True)
+EVICTIONS: dict[str, tuple[Answer, type[Exception] | None]] = {
+    "done": ((201, {}, {"kind": "Status"}), None),
+    "a budget allows none": ((429, {"Retry-After": "7"}, {"message": "violate the pod's disruption budget"}), restarts.Denied),
+    "it is gone": ((404, {}, {"message": "not found"}), None),
+    "another one has its name": ((409, {}, {"message": "the UID in the precondition does not match"}), None),
+    "two budgets select it": ((500, {}, {"message": "more than one PodDisruptionBudget"}), ApiError),
+}
+
+
+@pytest.mark.parametrize(("answer", "raises"), EVICTIONS.values(), ids=EVICTIONS)
+def test_an_eviction_is_of_one_pod_by_its_uid(serve: Serve, answer: Answer, raises: type[Exception] | None) -> None:
+    server = serve(answer)
+    with pytest.raises(raises) if raises else contextlib.nullcontext():
+        restarts.evict(cluster(server), POD)
+    ((method, path, body),) = server.asked
+    assert (method, path.partition("?")[0]) == ("POST", "/api/v1/namespaces/shop/pods/db-1/eviction")
+    assert json.loads(body)["deleteOptions"] == {"preconditions": {"uid": "uid-1"}}
+
+
 PASSING = {
     "too many requests": (429, {"Retry-After": "0"}, {"message": "slow down"}),
     "a server that starts": (503, {}, {"message": "not yet"}),

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 
 from ansible_collections.meshops.istio.plugins.module_utils._kube import budgets
-from ansible_collections.meshops.istio.plugins.module_utils._kube.cluster import Cluster, Json
+from ansible_collections.meshops.istio.plugins.module_utils._kube.cluster import ApiError, Cluster, Json
 from ansible_collections.meshops.istio.plugins.module_utils._kube.follow import Follow, Kind
 from ansible_collections.meshops.istio.plugins.module_utils._kube.workloads import KINDS, MAKERS, POD_HASH, PODS, makers, pod, workload
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.snapshot import Snapshot
@@ -34,8 +34,11 @@ class Live:
     """``with Live(cluster, snapshot, names) as live: live.snapshot(); live.follow.wait(5)``."""
 
     def __init__(self, cluster: Cluster, snapshot: Snapshot, namespaces: Collection[str]) -> None:
-        self._first = snapshot
         self._kinds = dict(_kinds(snapshot, namespaces))
+        seen = _REFUSALS not in self._kinds or _may_list(cluster, self._kinds[_REFUSALS])
+        self._first = snapshot if seen else replace(snapshot, hidden=(*snapshot.hidden, "Event"))
+        if not seen:
+            del self._kinds[_REFUSALS]
         self.follow = Follow(cluster, self._kinds)
         self._known: frozenset[_Refusal] = frozenset()
 
@@ -80,9 +83,20 @@ def _kinds(snapshot: Snapshot, namespaces: Collection[str]) -> Iterator[tuple[st
         yield from ((name, kind) for name, kind in makers(left).items() if name not in snapshot.hidden)
     if budgets.KIND not in snapshot.hidden and any(budget.namespace in namespaces for budget in snapshot.budgets):
         yield _BUDGETS, Kind(budgets.PATH, budgets.parse)
-    if "Event" not in snapshot.hidden and there & _TELL_NOTHING:
+    if there & _TELL_NOTHING:
         yield _REFUSALS, Kind("/api/v1/events", _refusal, fields="reason=FailedCreate")
     yield "pods", Kind(PODS, pod)
+
+
+def _may_list(cluster: Cluster, kind: Kind) -> bool:
+    """Without events, that a StatefulSet's pods are refused shows only in that they do not come."""
+    try:
+        cluster.list_at(kind.path, **kind.query)
+    except ApiError as problem:
+        if problem.status != 403:
+            raise
+        return False
+    return True
 
 
 def _refusal(item: Json) -> _Refusal:

@@ -75,7 +75,7 @@ def run(options: Options, context: Context) -> Result:
         snapshot = _predicted(options, snapshot)
         done.touched = {j.workload.path: j for j in snapshot.within(options.task.namespaces) if options.task.restarts(j, snapshot)}
     else:
-        _roll(options, context, snapshot, done)
+        snapshot = replace(snapshot, hidden=_roll(options, context, snapshot, done))
     touched = dict(sorted(done.touched.items()))
     return Result(
         msg=f"{count(len(touched), 'workload')} {'would restart' if context.check_mode else 'restarted'}",
@@ -104,8 +104,8 @@ class Done:
     pods: list[Pod] = field(default_factory=list)
 
 
-def _roll(options: Options, context: Context, snapshot: Snapshot, done: Done) -> None:
-    """Until all that was restarted, and all that was rolling already, is rolled out."""
+def _roll(options: Options, context: Context, snapshot: Snapshot, done: Done) -> tuple[str, ...]:
+    """Until all that was restarted, and all that was rolling already, is rolled out. Returns the kinds that could not be seen meanwhile."""
     ledger = Ledger()
     denied: dict[str, float] = {}
     with Live(context.cluster, snapshot, options.task.namespaces) as live:
@@ -123,6 +123,7 @@ def _roll(options: Options, context: Context, snapshot: Snapshot, done: Done) ->
             return replace(found.progress, again=max(min(still.values()) - now, 0.0)) if still else found.progress
 
         wait_until("restarts", live.follow, step, context, options.patience)
+        return live.snapshot().hidden
 
 
 def _do(action: Action, context: Context, ledger: Ledger, done: Done) -> Ledger:
