@@ -25,18 +25,20 @@ options:
       - V(present) moves the namespaces to O(revision).
       - V(absent) takes their labels away, so that new pods get no sidecar any more. It is refused where they would all the same.
         The running pods keep theirs until O(meshops.istio.workload_restart#module:leaving) restarts them.
+      - V(undone) takes the last move to O(revision) back by the labels alone, where nothing was restarted yet.
+        A namespace that was not moved to it, or not by this module, is left alone.
       - V(restored) gives back the labels that were there before, and removes the annotation.
       - A namespace that was made anew is named and left alone.
       - V(kept) leaves the labels as they are and removes the annotation, so that there is no way back any more.
     type: str
-    choices: [present, absent, restored, kept]
+    choices: [present, absent, undone, restored, kept]
     default: present
   namespaces:
     description: The namespaces; for O(state=restored) and O(state=kept) default is all that have recorded labels.
     type: list
     elements: str
   revision:
-    description: The revision to move to; needed for O(state=present). It is refused where no injector serves it.
+    description: The revision to move to; needed for O(state=present) and O(state=undone). It is refused where no injector serves it.
     type: str
 """
 
@@ -104,6 +106,11 @@ namespaces:
 moved:
   description: Those of them whose labels were changed.
   returned: success
+  type: list
+  elements: str
+undoable:
+  description: Those that were moved now, or by a run that was killed before anything restarted. O(state=undone) takes their move back.
+  returned: when O(state=present)
   type: list
   elements: str
 """

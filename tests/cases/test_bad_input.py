@@ -180,6 +180,9 @@ def test_a_token_without_rights(lab: Cluster, tool: Tool, namespaces: Namespaces
         "patch namespaces",
         "patch deployments.apps",
         "create configmaps in namespace istio-system",
+        "create services/proxy in namespace istio-system",
+        "create pods,",
+        "delete namespaces",
         "create secrets in namespace istio-system",
         "create clusterroles.rbac.authorization.k8s.io",
     )

@@ -70,7 +70,7 @@ def test_a_failed_cluster_stands_paused_and_the_next_batch_is_not_touched(three:
     statuses = three.status()
     status = statuses[failed]
     assert f"upgrade to {three.revision}: paused, wave 0 of 1 done" in status
-    assert 'paused at "Restart what is stale in wave 1"' in status
+    assert 'paused at "Stop before anything restarts in wave 1"' in status
     assert "exceeded quota" in status
     assert "do:    mend it and run meshops.istio.canary_upgrade again" in status
     assert "no upgrade on record" in statuses[untouched]

@@ -110,7 +110,7 @@ def test_an_unknown_injection_template_is_found_before_anything_moves(tool: Tool
 
 def _quota(lab: Cluster, name: str) -> str:
     limit_pods(lab, name, 0)
-    return "quota tight does not allow it: requested: pods=1, used: pods="
+    return "quota tight does not allow it: exceeded quota: tight, requested: pods=1, used: pods="
 
 
 def _pod_security(lab: Cluster, name: str) -> str:
@@ -283,6 +283,9 @@ def test_a_control_plane_is_proved_in_a_namespace_of_its_own(lab: Cluster, tool:
     assert made == "create /api/v1/namespaces"
     assert gone.startswith("delete /api/v1/namespaces/meshops-probe-")
     _none_left(lab)
+    predicted = tool.verb("injection_probe", check_mode=True, question="control_plane", revision="nosuch", version="1.31.0")
+    assert (found(predicted), predicted["predicted"]) == ({"deploy/probe": ("nosuch", None)}, True)
+    assert tool.writes() == [made, gone]
 
 
 def test_what_a_killed_proof_has_left_goes_with_the_next_and_nothing_else(lab: Cluster, tool: Tool, namespaces: Namespaces) -> None:

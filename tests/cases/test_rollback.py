@@ -142,14 +142,15 @@ def test_a_rollback_that_was_killed_does_not_go_further_than_it_would_have(
     lab: Cluster, tool: Tool, namespaces: Namespaces, clean_record: None
 ) -> None:
     """What it concerned is known still, when some of it has its labels back and shows nothing any more."""
-    failing, never = names = [namespaces(ENABLED, APPS) for _number in range(2)]
+    done, failing, never = names = [namespaces(ENABLED, APPS) for _number in range(3)]
     before = labels(lab, names), annotations(lab, names)
     limit_pods(lab, failing, 3)
-    assert "is paused" in upgrade(tool, [failing], [never], grace_time=1).said
+    assert "is paused" in upgrade(tool, [done], [failing], [never], grace_time=1).said
+    assert proxies(lab, [done]) == {REVISION}
     made_stale = {"metadata": {"labels": {"istio-injection": None, "istio.io/rev": REVISION}}}
     lab.api.patch(f"/api/v1/namespaces/{never}", made_stale)
     tool.killed(written(RECORDED), "rollback")
     tool.play("rollback").succeeded()
-    assert (labels(lab, names), annotations(lab, names)) == ([before[0][0], moved(before[0][1], REVISION)], before[1])
+    assert (labels(lab, names), annotations(lab, names)) == ([*before[0][:2], moved(before[0][2], REVISION)], before[1])
     assert proxies(lab, names) == {"default"}
     assert not any(at.startswith(f"{never}/") for at in tool.restarts())

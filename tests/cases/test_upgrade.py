@@ -98,6 +98,7 @@ STAMPED = r"patch .*/namespaces/t\w+-\d+/deployments/"
 THERE = {
     "the record was begun": written("create .*/configmaps$"),
     "helm wrote its first Secret": written("create .*/secrets$"),
+    "the scratch namespace was made": written("create /api/v1/namespaces$"),
     "the first namespace was moved": written(RELABELLED),
     "the first Deployment was stamped": written(STAMPED),
     "wave 1 was recorded": written(RECORDED),

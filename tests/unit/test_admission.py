@@ -40,9 +40,13 @@ MESSAGES = {
     f"{FORBIDDEN}exceeded quota: q, requested: pods=1, used: pods=0, limited: pods=0": (
         By.QUOTA,
         "q",
-        "requested: pods=1, used: pods=0, limited: pods=0",
+        "exceeded quota: q, requested: pods=1, used: pods=0, limited: pods=0",
     ),
-    f"{FORBIDDEN}failed quota: q: must specify limits.cpu for: istio-proxy": (By.QUOTA, "q", "must specify limits.cpu for: istio-proxy"),
+    f"{FORBIDDEN}failed quota: q: must specify limits.cpu for: istio-proxy": (
+        By.QUOTA,
+        "q",
+        "failed quota: q: must specify limits.cpu for: istio-proxy",
+    ),
     f'{FORBIDDEN}violates PodSecurity "restricted:latest": runAsNonRoot != true': (
         By.POD_SECURITY,
         "restricted:latest",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.meshops.istio.plugins.module_utils._kube.cluster import ApiError, Cluster, Json
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.namespaces import PRIOR, Move, Namespace, read_prior
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.namespaces import LAST, PRIOR, Move, Namespace, read_prior
 
 PATH = "/api/v1/namespaces"
 
@@ -22,10 +22,11 @@ def parse(item: Json) -> Namespace:
     return Namespace(
         name=metadata["name"],
         uid=metadata["uid"],
-        version=metadata["resourceVersion"],
+        version=metadata.get("resourceVersion", ""),  # a dry run gives none
         labels=metadata.get("labels") or {},
         prior=read_prior((metadata.get("annotations") or {}).get(PRIOR)),
         deleting="deletionTimestamp" in metadata,
+        last=read_prior((metadata.get("annotations") or {}).get(LAST)),
     )
 
 

@@ -32,7 +32,7 @@ class Right:
 
 def check_rights(cluster: Cluster, istio_namespace: str, *, install: str | None) -> None:
     """Raises MeshError that names each missing right, of all that an upgrade needs after the plan; ``install`` is the provider."""
-    installing = _installing(istio_namespace, by_helm=install == "helm") if install else ()
+    installing = (*_proving(istio_namespace), *_installing(istio_namespace, by_helm=install == "helm")) if install else ()
     _check(cluster, (*_upgrade(istio_namespace), *installing), "the upgrade")
 
 
@@ -76,6 +76,14 @@ def _tag(istio_namespace: str, default: bool, verbs: tuple[str, ...]) -> Iterato
         yield Right(verb, "services", "", istio_namespace)
         if default:
             yield Right(verb, "validatingwebhookconfigurations", ADMISSION)
+
+
+def _proving(istio_namespace: str) -> Iterator[Right]:
+    """Rehearsal, probe, and a scratch namespace."""
+    yield Right("create", "services/proxy", "", istio_namespace)
+    yield Right("create", "pods")
+    yield Right("create", "namespaces")
+    yield Right("delete", "namespaces")
 
 
 def _installing(istio_namespace: str, *, by_helm: bool) -> Iterator[Right]:

@@ -49,8 +49,8 @@ _PASSING = frozenset({By.UNREACHABLE, By.QUOTA, By.ACCOUNT})
 _FORMS = (
     (By.WEBHOOK, r'admission webhook "(?P<name>[^"]+)" denied the request(: (?P<why>.*))?'),
     (By.UNREACHABLE, r'failed calling webhook "(?P<name>[^"]+)": (?P<why>.*)'),
-    (By.QUOTA, r"exceeded quota: (?P<name>[^,]+), (?P<why>.*)"),
-    (By.QUOTA, r"failed quota: (?P<name>[^:]+): (?P<why>.*)"),
+    (By.QUOTA, r"(?P<why>exceeded quota: (?P<name>[^,]+), .*)"),
+    (By.QUOTA, r"(?P<why>failed quota: (?P<name>[^:]+): .*)"),
     (By.POD_SECURITY, r'violates PodSecurity "(?P<name>[^"]+)": (?P<why>.*)'),
     (By.POLICY, r"ValidatingAdmissionPolicy '(?P<name>[^']+)' with binding '[^']+' denied request: (?P<why>.*)"),
     (By.ACCOUNT, r"error looking up service account [^/\s]+/(?P<name>[^:\s]+): (?P<why>.*)"),

@@ -14,6 +14,8 @@ from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision impor
 INJECTION = "istio-injection"
 DATAPLANE_MODE = "istio.io/dataplane-mode"
 PRIOR = "meshops.io/prior-injection"
+LAST = "meshops.io/last-injection"
+"""Only where a second upgrade moves what a first one has moved: the labels between the two."""
 SCRATCH = "meshops.io/scratch"
 """On namespaces that this collection makes for itself, and removes again."""
 
@@ -45,6 +47,8 @@ class Namespace:
     labels: Mapping[str, str]
     prior: Asks | None
     deleting: bool = False
+    last: Asks | None = None
+    """The labels before the last move, where these are not the prior ones."""
 
     @property
     def asks(self) -> Asks:
@@ -69,10 +73,13 @@ class Move:
     then: Asks
     prior: Asks | None
     """What the annotation holds afterwards; None removes it."""
+    last: Asks | None = None
+    """The same for the labels before this move."""
 
     @property
     def needed(self) -> bool:
-        return self.namespace.asks != self.then or self.namespace.prior != self.prior
+        now = self.namespace
+        return (now.asks, now.prior, now.last) != (self.then, self.prior, self.last)
 
     def patch(self) -> dict[str, object]:
         """Labels and their prior values in one patch, so that there is no instant with one but not the other.
@@ -84,7 +91,7 @@ class Move:
                 "uid": self.namespace.uid,
                 "resourceVersion": self.namespace.version,
                 "labels": self.then.labels(),
-                "annotations": {PRIOR: _written(self.prior) if self.prior else None},
+                "annotations": {PRIOR: _written(self.prior), LAST: _written(self.last)},
             }
         }
 
@@ -96,8 +103,20 @@ def move_to(namespace: Namespace, revision: str) -> Move:
     the revision already, by nobody's doing of ours, is left alone.
     """
     then = Asks(revision=revision)
-    prior = namespace.prior or (namespace.asks if namespace.asks != then else None)
-    return Move(namespace, then, prior)
+    moves = namespace.asks != then
+    prior = namespace.prior or (namespace.asks if moves else None)
+    last = (namespace.asks if namespace.asks != prior else None) if moves else namespace.last
+    return Move(namespace, then, prior, last)
+
+
+def undo(namespace: Namespace, revision: str, *, running: bool) -> Move:
+    """The last move to a revision taken back: the labels as they were before it, and the annotations too.
+
+    Where pods run that revision already the first way back stays recorded, so that a rollback still knows of them.
+    """
+    if namespace.prior is None or namespace.asks != Asks(revision=revision):
+        return Move(namespace, namespace.asks, namespace.prior, namespace.last)
+    return Move(namespace, namespace.last or namespace.prior, namespace.prior if namespace.last or running else None)
 
 
 def take_out(namespace: Namespace) -> Move:
@@ -116,8 +135,8 @@ def keep(namespace: Namespace) -> Move:
     return Move(namespace, namespace.asks, None)
 
 
-def _written(asks: Asks) -> str:
-    return json.dumps(asks.labels(), sort_keys=True)
+def _written(asks: Asks | None) -> str | None:
+    return json.dumps(asks.labels(), sort_keys=True) if asks else None
 
 
 def read_prior(recorded: str | None) -> Asks | None:

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import typing as t
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ansible_collections.meshops.istio.plugins.module_utils._kube import record as records
 from ansible_collections.meshops.istio.plugins.module_utils._kube.namespaces import all_namespaces, relabel
 from ansible_collections.meshops.istio.plugins.module_utils._kube.webhooks import all_injectors
+from ansible_collections.meshops.istio.plugins.module_utils._kube.workloads import PODS, pod
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.errors import MeshError
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.namespaces import (
     PRIOR,
@@ -22,15 +23,16 @@ from ansible_collections.meshops.istio.plugins.module_utils._mesh.namespaces imp
     move_to,
     restore,
     take_out,
+    undo,
 )
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.record import lost
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision import check_revision
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.served import check_left, check_served
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.words import count
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.words import count, listed
 from ansible_collections.meshops.istio.plugins.module_utils._verbs.verb import ISTIO_NAMESPACE, Context, Difference, Result, Verb
 
 SPEC: dict[str, t.Any] = {
-    "state": {"type": "str", "choices": ["present", "absent", "restored", "kept"], "default": "present"},
+    "state": {"type": "str", "choices": ["present", "absent", "undone", "restored", "kept"], "default": "present"},
     "namespaces": {"type": "list", "elements": "str"},
     "revision": {"type": "str"},
     **ISTIO_NAMESPACE,
@@ -54,12 +56,16 @@ class Options:
             check_revision(params["revision"])
         if state == "absent" and not names:
             raise MeshError("namespaces are needed.", where="state absent", do="say which namespaces leave the mesh")
+        if state == "undone" and (names is None or not params["revision"]):
+            raise MeshError("namespaces and revision are needed.", where="state undone", do="say whose move to which revision is undone")
         return cls(state, None if names is None else tuple(names), params["revision"] or "", params["istio_namespace"])
 
 
 def run(options: Options, context: Context) -> Result:
     known = {namespace.name: namespace for namespace in all_namespaces(context.cluster)}
     match options.state:
+        case "undone":
+            return _undo(options, context, known)
         case "restored":
             return _restore(options, context, known)
         case "kept":
@@ -77,7 +83,37 @@ def _move(options: Options, context: Context, known: Mapping[str, Namespace]) ->
     if not context.check_mode:  # there, the control plane may be one that would have been installed by now
         check_served(wanted, all_injectors(context.cluster))
     moves = _write(context, wanted, decide)
-    return _result(moves, wanted, f"{_moved(moves, context)} to {options.revision}")
+    result = _result(moves, wanted, f"{_moved(moves, context)} to {options.revision}")
+    return replace(result, facts={**result.facts, "undoable": _undoable(options, context, wanted)})
+
+
+def _undoable(options: Options, context: Context, wanted: Iterable[Move]) -> list[str]:
+    """What was moved now, or by a run that was killed before anything restarted: its move can be taken back by the labels alone."""
+    earlier = {move.namespace.name for move in wanted if not move.needed and move.prior}
+    running = _running(context, options.revision) if earlier else frozenset()
+    return [move.namespace.name for move in wanted if move.needed or move.namespace.name in earlier - running]
+
+
+def _running(context: Context, revision: str) -> frozenset[str]:
+    """Namespaces in which pods have a sidecar of this revision."""
+    pods = (pod(item) for item in context.cluster.items(PODS))
+    return frozenset(one.namespace for one in pods if one.proxy and one.proxy.revision == revision and not one.finished)
+
+
+def _undo(options: Options, context: Context, known: Mapping[str, Namespace]) -> Result:
+    names = [name for name in options.namespaces or () if name in known]
+    running = _running(context, options.revision) if names else frozenset()
+
+    def decide(namespace: Namespace) -> Move:
+        return undo(namespace, options.revision, running=namespace.name in running)
+
+    wanted = [decide(known[name]) for name in names]
+    check_served(wanted, all_injectors(context.cluster))
+    moves = _write(context, wanted, decide)
+    stay = sorted(move.namespace.name for move in moves if move.namespace.name in running)
+    warning = f"Pods in {listed(stay)} run {options.revision} already, and keep it until they are restarted: a rollback does that."
+    back = f"{count(len(moves), 'namespace')} {'would have' if context.check_mode else 'has' if len(moves) == 1 else 'have'}"
+    return _result(moves, wanted, f"{back} the labels again that were there before the move", (warning,) if stay else ())
 
 
 def _take_out(options: Options, context: Context, known: Mapping[str, Namespace]) -> Result:
