@@ -41,6 +41,11 @@ options:
   revision:
     description: The control plane to point at; needed for O(state=present). V(default) is the unrevisioned one.
     type: str
+  from_revision:
+    description:
+      - Only what this control plane has is moved or removed; a tag of another one, or none, is left alone.
+      - For the end of an upgrade, where what the old control plane served follows to the new one.
+    type: str
   validator_only:
     description:
       - Only points the cluster-wide validator C(istiod-default-validator) at O(revision), where there is one.

@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -14,11 +16,15 @@ from tests.lab import istioctl, mesh, samples
 from tests.lab.api import Json
 from tests.lab.cluster import Cluster
 
-from .conftest import REVISION, Namespaces, Planes
-from .tool import Tool, control_plane
+from .conftest import REVISION, REVISION_VERSION, Namespaces, Planes
+from .seen import PRIOR, annotations, proxies
+from .stream import Stream
+from .tool import RECORDED, Tool, control_plane, variables, written
 
+ENABLED = {"istio-injection": "enabled"}
 APPS = [samples.deployment("api")]
 HELM = control_plane("any", "1.30.3")["helm"]
+PARTS = tuple(istioctl.PATHS.values())
 VALIDATORS = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations"
 
 
@@ -92,7 +98,165 @@ def caller(lab: Cluster, old: str, request: pytest.FixtureRequest) -> None:
     request.addfinalizer(lambda: lab.api.delete(f"{VALIDATORS}/theirs-{old}"))
 
 
+def upgraded(tool: Tool, old: str, *waves: list[str], **more: object) -> None:
+    tool.play("canary_upgrade", **variables(REVISION, REVISION_VERSION, waves=waves, **{"from": old}, **more)).succeeded()
+
+
+def test_an_upgrade_comes_to_its_end(lab: Cluster, tool: Tool, namespaces: Namespaces, old: str, clean_record: None) -> None:
+    name = namespaces({"istio.io/rev": old}, APPS)
+    upgraded(tool, old, [name])
+    before = tool.writes()
+
+    would = tool.play("complete", "--check", "--diff", mesh_helm=HELM).succeeded()
+    assert tool.writes() == before, "check mode writes nothing"
+    assert f"control plane {old} would be removed" in would.said
+
+    with Stream(lab, name) as pods:
+        tool.play("complete", mesh_helm=HELM).succeeded()
+    assert pods.harmed == []
+    assert left_of(lab, old) == []
+    assert PRIOR not in annotations(lab, [name])[0]
+    assert "completed" in tool.play("status").succeeded().said
+    assert tool.play("complete", mesh_helm=HELM).succeeded().changed == 0
+
+    written_so_far = tool.writes()
+    back = tool.play("rollback")
+    assert back.code != 0
+    assert "There is no way back any more." in back.said
+    assert tool.writes() == written_so_far
+
+
+def test_a_completion_is_refused_before_anything_is_written(
+    lab: Cluster, tool: Tool, namespaces: Namespaces, old: str, clean_record: None
+) -> None:
+    moving, staying = (namespaces({"istio.io/rev": old}, APPS) for _number in range(2))
+    upgraded(tool, old, [moving])
+    before = tool.writes()
+    refused = tool.play("complete", mesh_helm=HELM)
+    assert refused.code != 0
+    for words in (f"namespaces {staying}", f"running proxies of {staying}/deploy/api", f"mesh_waves=[[{staying}]]"):
+        assert words in refused.said, refused.text
+    assert tool.writes() == before
+    assert mesh.installed(lab, old)
+    assert PRIOR in annotations(lab, [moving])[0], "the way back is open still"
+
+
+def test_there_is_nothing_to_complete_before_an_upgrade_is_done(tool: Tool, clean_record: None) -> None:
+    refused = tool.play("complete", mesh_helm=HELM)
+    assert refused.code != 0
+    assert "There is no upgrade to complete." in refused.said
+    assert tool.writes() == []
+
+
+POINTS = {
+    "it was recorded": written(RECORDED),
+    "the way back was given up": written("patch /api/v1/namespaces/[^/]*$"),
+    "the first object was deleted": written("delete "),
+}
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_a_completion_that_was_killed_is_finished(
+    lab: Cluster, tool: Tool, namespaces: Namespaces, old: str, clean_record: None, point: str
+) -> None:
+    name = namespaces({"istio.io/rev": old}, APPS)
+    upgraded(tool, old, [name])
+    tool.killed(POINTS[point], "complete", mesh_helm=HELM)
+    tool.play("complete", mesh_helm=HELM).succeeded()
+    assert left_of(lab, old) == []
+    assert proxies(lab, [name]) == {REVISION}
+
+
+def left_of(lab: Cluster, revision: str) -> list[str]:
+    """Objects with the label of a revision, of every kind that a control plane consists of."""
+    selector = f"istio.io/rev={revision}"
+    found = [(path, lab.api.get(path, labelSelector=selector)["items"]) for path in PARTS]
+    return [f"{path}/{one['metadata']['name']}" for path, items in found for one in items]
+
+
 def test_one_that_nothing_needs_goes(lab: Cluster, tool: Tool, old: str) -> None:
     gone = tool.verb("control_plane", revision=old, state="absent", successor=REVISION, helm=HELM)
     assert gone["changed"], gone
     assert not mesh.installed(lab, old)
+
+
+@pytest.fixture
+def fresh() -> Iterator[Cluster]:
+    """A cluster of the test's own, without any mesh."""
+    cluster = Cluster(f"fresh-{os.getpid()}")
+    cluster.start(owned=True)
+    try:
+        yield cluster
+    finally:
+        cluster.stop()
+
+
+def create(lab: Cluster, name: str, labels: dict[str, str], *deployments: Json) -> None:
+    lab.api.post("/api/v1/namespaces", samples.namespace(name, labels))
+    for one in deployments:
+        lab.api.post(f"/apis/apps/v1/namespaces/{name}/deployments", one)
+    samples.wait_ready(lab.api, [name])
+
+
+def test_what_istioctl_has_installed_goes_and_its_default_tag_follows(fresh: Cluster, tmp_path: Path) -> None:
+    """Form D: the default tag does the work of an unrevisioned control plane, and pods that follow it never notice."""
+    istioctl.install(fresh)
+    mesh.wait_ready(fresh)
+    create(fresh, "shop", ENABLED, *APPS)
+    create(fresh, "later", ENABLED)
+    tool = Tool(fresh, tmp_path)
+    tool.play("canary_upgrade", **variables(REVISION, REVISION_VERSION, waves=[["shop"]])).succeeded()
+    with Stream(fresh, "later", "shop") as pods:
+        tool.play("complete", mesh_helm=HELM).succeeded()
+        pods.wait(REVISION)
+    assert pods.harmed == []
+    shared = (istioctl.PATHS["CustomResourceDefinition"], istioctl.PATHS["ServiceAccount"])
+    assert [one for one in left_of(fresh, "default") if not one.startswith(shared) or "istiod" in one] == []
+    validator = fresh.api.get(f"{VALIDATORS}/{istioctl.DEFAULT_VALIDATOR}")
+    assert validator["webhooks"][0]["clientConfig"]["service"]["name"] == f"istiod-{REVISION}"
+    rules = "/apis/networking.istio.io/v1/namespaces/shop/virtualservices"
+    fresh.api.post(rules, virtual_service("web"), dryRun="All")
+    assert tool.play("complete", mesh_helm=HELM).succeeded().changed == 0
+
+
+def test_nothing_happens_of_what_istioctl_uninstall_does(fresh: Cluster, tmp_path: Path) -> None:
+    """The starting state of C (recorded): there, one namespace loses its sidecars silently, and in another no pod can start."""
+    for revision, version in (("1-29-6", "1.29.6"), (REVISION, REVISION_VERSION)):
+        istioctl.install(fresh, revision, version)
+        mesh.wait_ready(fresh, revision)
+    istioctl.tag_set(fresh, "prod", "1-29-6")
+    create(fresh, "pay", {"istio.io/rev": "1-29-6"}, *APPS)
+    create(fresh, "shop", {"istio.io/rev": "prod"})
+    create(fresh, "old", ENABLED)
+    tool = Tool(fresh, tmp_path)
+    with Stream(fresh, "pay", "shop", "old") as pods:
+        told = " ".join(tool.fails("control_plane", revision="1-29-6", state="absent", helm=HELM).split())
+        pods.wait("1-29-6")
+    assert pods.harmed == []
+    for words in (
+        "namespaces old, pay, shop",
+        "tag prod; namespaces shop follow it",
+        "tag default",
+        f"ValidatingWebhookConfiguration {istioctl.DEFAULT_VALIDATOR}",
+        "running proxies of pay/deploy/api",
+    ):
+        assert words in told, told
+
+
+def test_a_gateway_that_carries_the_label_of_a_control_plane_stays(lab: Cluster, tool: Tool, old: str) -> None:
+    """H (recorded): undoing the canary by ``istioctl uninstall`` deletes the ingress gateway that was re-pointed to it in place."""
+    gateways = f"/apis/apps/v1/namespaces/{mesh.NAMESPACE}/deployments"
+    name = f"gateway-{old}"
+    lab.api.post(gateways, samples.gateway(name, old))
+    samples.wait_ready(lab.api, [mesh.NAMESPACE])
+    try:
+        refused = tool.fails("control_plane", revision=old, state="absent", helm=HELM)
+        assert f"gateways {mesh.NAMESPACE}/deploy/{name}" in refused
+        back = samples.gateway(name)["spec"]["template"]["metadata"]
+        lab.api.patch(f"{gateways}/{name}", {"spec": {"template": {"metadata": back}}})
+        samples.wait_ready(lab.api, [mesh.NAMESPACE])
+        assert tool.verb("control_plane", revision=old, state="absent", helm=HELM)["changed"]
+        labels = lab.api.get(f"{gateways}/{name}")["metadata"]["labels"]
+        assert labels["istio.io/rev"] == old, "it carries the label of the one that went, and is there"
+    finally:
+        lab.api.delete(f"{gateways}/{name}")

@@ -41,8 +41,17 @@ class Part:
     item: Json
 
     @property
+    def revision(self) -> str:
+        """That it points at, by its label."""
+        return str((self.item["metadata"].get("labels") or {}).get(REVISION) or DEFAULT)
+
+    @property
     def text(self) -> str:
         return f"{self.kind} {self.name}"
+
+
+def calls(configuration: Json, service: str) -> bool:
+    return any((entry["clientConfig"].get("service") or {}).get("name") == service for entry in configuration.get("webhooks") or [])
 
 
 def parts(cluster: Cluster, tag: str, istio_namespace: str) -> tuple[Part, ...]:

@@ -86,6 +86,14 @@ def has_service(version: str | None) -> bool:
     return not before(version, 1, 28)
 
 
+def leaves(injectors: Iterable[Injector], tag: str, leaving: str, to: str) -> bool:
+    """Whether a revision serves what follows the tag: by the tag, or as the unrevisioned one, which ``default`` is without a tag."""
+    known = tuple(injectors)
+    tagged = {i.revision for i in known if i.tag == tag}
+    unrevisioned = tag == DEFAULT == leaving and any(i.tag is None and i.revision == DEFAULT and not i.disabled for i in known)
+    return leaving in tagged or (unrevisioned and tagged <= {to})
+
+
 @dataclass(frozen=True, slots=True)
 class Move:
     """A tag as it will be, and the injectors that there will be then."""

@@ -18,7 +18,6 @@ from ansible_collections.meshops.istio.plugins.module_utils._mesh.progress impor
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.referrers import Successor
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision import check_revision
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.rollout import control_plane_ready
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.snapshot import Snapshot
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.stock import name_of
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.strength import Strength
 from ansible_collections.meshops.istio.plugins.module_utils._render.helm import Chart, Helm
@@ -151,7 +150,7 @@ def _absent(options: Options, context: Context) -> Result:
         warnings = (*removal.kept, *(_check_unused(options, context) if removal.objects else ()))
         differences = applied.remove(removal, context)
     elif not differences:
-        _check_not_there(options, take(cluster))
+        _check_not_there(options, context)
     if stock:
         stocks.forget(cluster, namespace, revision)
         differences += (Difference(f"configmap/{name_of(revision)}", {"objects": len(stock.objects)}, None),)
@@ -195,11 +194,13 @@ def _check_unused(options: Options, context: Context) -> tuple[str, ...]:
     return check(context.cluster, options.revision, options.istio_namespace, options.successor, taken_over=gone)
 
 
-def _check_not_there(options: Options, snapshot: Snapshot) -> None:
-    """Raises MeshError for a control plane of which nobody has recorded what it consists of."""
+def _check_not_there(options: Options, context: Context) -> None:
+    """Raises MeshError for a control plane of which nobody has recorded what it consists of; first for who needs it."""
+    snapshot = take(context.cluster)
     there = [f"Deployment {p.namespace}/{p.name}" for p in snapshot.control_planes if p.revision == options.revision]
     there += [f"MutatingWebhookConfiguration {i.name}" for i in snapshot.injectors if i.revision == options.revision and not i.tag]
     if there:
+        _check_unused(options, context)
         raise MeshError(
             f'It is not known what control plane "{options.revision}" consists of.',
             where=", ".join(there),

@@ -21,7 +21,7 @@ from ansible_collections.meshops.istio.plugins.module_utils._kube.webhooks impor
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.errors import MeshError
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.injection import Injector
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.namespaces import Namespace
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.referrers import DEFAULT_VALIDATOR
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.referrers import DEFAULT_VALIDATOR, service_of
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision import DEFAULT
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.tags import (
     Answer,
@@ -33,6 +33,7 @@ from ansible_collections.meshops.istio.plugins.module_utils._mesh.tags import (
     followers,
     following,
     has_service,
+    leaves,
     move,
     places,
 )
@@ -45,6 +46,7 @@ SPEC: dict[str, t.Any] = {
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "tag": {"type": "str", "required": True},
     "revision": {"type": "str"},
+    "from_revision": {"type": "str"},
     "validator_only": {"type": "bool", "default": False},
     "wait_timeout": {"type": "int", "default": 60},
     **ISTIO_NAMESPACE,
@@ -56,6 +58,8 @@ class Options:
     absent: bool
     tag: str
     revision: str
+    leaving: str | None
+    """Whose it must be now; what another revision has, or nobody, is left alone."""
     validator_only: bool
     seconds: float
     istio_namespace: str
@@ -70,17 +74,38 @@ class Options:
             raise MeshError("validator_only is for the tag default that is present.", do="leave it out, or take tag: default")
         if params["wait_timeout"] < 0:
             raise MeshError("wait_timeout cannot be negative.", where=f"wait_timeout: {params['wait_timeout']}", do="give seconds")
-        return cls(absent, params["tag"], params["revision"] or "", alone, params["wait_timeout"], params["istio_namespace"])
+        return cls(
+            absent,
+            params["tag"],
+            params["revision"] or "",
+            params["from_revision"],
+            alone,
+            params["wait_timeout"],
+            params["istio_namespace"],
+        )
 
 
 def run(options: Options, context: Context) -> Result:
+    injectors = all_injectors(context.cluster)
+    if options.leaving and not _leaves(options, options.leaving, injectors, context):
+        what = DEFAULT_VALIDATOR if options.validator_only else f"tag {options.tag}"
+        facts: dict[str, object] = {"tag": options.tag, "revision": None, "followers": []}
+        return Result(msg=f"{what} is not with {options.leaving}, and is left alone", facts=facts)
     if options.absent:
         return _absent(options, context)
-    injectors = all_injectors(context.cluster)
     to = canonical(injectors, options.revision)
     if options.validator_only:
         return _validator_alone(options, context, to)
     return _present(options, context, injectors, to)
+
+
+def _leaves(options: Options, leaving: str, injectors: Sequence[Injector], context: Context) -> bool:
+    """Whether any of it is still with the revision that is left: a move that was killed is half done."""
+    if options.validator_only:
+        found = tags.default_validator(context.cluster)
+        return found is not None and tags.calls(found, service_of(leaving))
+    parts = tags.parts(context.cluster, options.tag, options.istio_namespace)
+    return leaves(injectors, options.tag, leaving, options.revision) or any(part.revision == leaving for part in parts)
 
 
 # present
