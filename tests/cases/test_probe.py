@@ -82,6 +82,7 @@ def test_every_kind_is_asked_about_both_ways(lab: Cluster, tool: Tool, namespace
     assert found(probed) == {**{path: ("default", form) for path, form in forms.items()}, "deploy/out": (None, None)}
     assert probed["judged_as"] == tool.user
     assert f"judged as user {tool.user}" in probed["msg"]
+    assert tool.said == [rehearsed["msg"], probed["msg"]], "whoever watches sees it too"
     assert (rehearsed["predicted"], probed["predicted"], tool.writes()) == (False, False, [])
     after = [pod["metadata"]["name"] for pod in pods(lab, name) if pod["metadata"]["labels"]["app"] in ("api", "container", "out")]
     assert after == before, "nothing was stored"

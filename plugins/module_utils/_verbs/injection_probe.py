@@ -110,6 +110,13 @@ class Found:
 
 
 def run(options: Options, context: Context) -> Result:
+    result = _asked(options, context)
+    if not result.differences:  # else it is shown anyway
+        context.say(result.msg)
+    return result
+
+
+def _asked(options: Options, context: Context) -> Result:
     snapshot = what_injects(context.cluster)
     if options.question == "control_plane":
         return _control_plane(options, context, snapshot)
