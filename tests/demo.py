@@ -56,7 +56,9 @@ def run(cluster: Cluster) -> None:
     _same(before, _metadata(cluster, namespaces), "after the rollback every namespace has exactly its former labels and annotations")
     _title("8. The upgrade once more")
     _play(cluster, upgrade)
-    _title("9. How the mesh stands at the end")
+    _title("9. The end of the upgrade: nothing needs the old control plane, and it goes")
+    _play(cluster, "meshops.istio.complete")
+    _title("10. How the mesh stands at the end")
     _play(cluster, "meshops.istio.status")
 
 

@@ -206,6 +206,10 @@ def test_what_istioctl_has_installed_goes_and_its_default_tag_follows(fresh: Clu
     create(fresh, "later", ENABLED)
     tool = Tool(fresh, tmp_path)
     tool.play("canary_upgrade", **variables(REVISION, REVISION_VERSION, waves=[["shop"]])).succeeded()
+    before = tool.writes()
+    refused = tool.play("complete", mesh_helm=HELM, mesh_default_tag="remove")
+    assert (refused.code != 0, "namespaces later" in refused.said) == (True, True), refused.text
+    assert tool.writes() == before
     with Stream(fresh, "later", "shop") as pods:
         tool.play("complete", mesh_helm=HELM).succeeded()
         pods.wait(REVISION)

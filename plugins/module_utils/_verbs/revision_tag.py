@@ -242,8 +242,9 @@ def _differences(written: Mapping[str, Written]) -> tuple[Difference, ...]:
 
 
 def _warnings(options: Options, written: Mapping[str, Written]) -> tuple[str, ...]:
-    """What somebody's next helm upgrade would write over."""
-    owned = {what: release for what, one in written.items() if one.before and (release := helm_release_of(one.before))}
+    """What somebody's next helm upgrade would write over; not of the release of the control plane that is left, which is about to go."""
+    stays = {what: one for what, one in written.items() if not options.leaving or what.startswith("validating")}
+    owned = {what: release for what, one in stays.items() if one.before and (release := helm_release_of(one.before))}
     return tuple(f"{what} belongs to helm release {release}: {_ahead(what, options.revision)}" for what, release in owned.items())
 
 
