@@ -74,7 +74,7 @@ class Tool:
     def verb(self, name: str, *, check_mode: bool = False, **options: object) -> Facts:
         """One verb in this process, with its options checked as Ansible checks them."""
         verb = importlib.import_module(f"{VERBS}.{name}").VERB
-        checked = ArgumentSpecValidator(argument_spec(verb)).validate({**self._login(), **options})
+        checked = ArgumentSpecValidator(argument_spec(verb)).validate({**self.login(), **options})
         assert not checked.error_messages, checked.error_messages
         return perform(verb, checked.validated_parameters, check_mode=check_mode, say=self.said.append)
 
@@ -88,7 +88,7 @@ class Tool:
 
     def task(self, name: str, options: Mapping[str, object], *words: str) -> Facts:
         """One task as the command ``ansible`` runs it; ``-B 60 -P 1`` takes the way through the module."""
-        arguments = json.dumps({**self._login(), **options})
+        arguments = json.dumps({**self.login(), **options})
         command = ["ansible", "localhost", "-m", f"meshops.istio.{name}", "-a", arguments, *words]
         text = self.run(command).text
         found = re.search(r"localhost \| (?:SUCCESS|CHANGED|FAILED!?) => (\{.*\})", text, re.DOTALL)
@@ -211,7 +211,7 @@ class Tool:
             if self.user in who and not any(part in asked for part in QUESTIONS):
                 yield event
 
-    def _login(self) -> dict[str, object]:
+    def login(self) -> dict[str, object]:
         return {"kubeconfig": str(self.lab.kubeconfig), "impersonate_user": self.user, "impersonate_groups": ["system:masters"]}
 
 
