@@ -29,8 +29,10 @@ from ansible_collections.meshops.istio.plugins.module_utils._kube import kubecon
 from ansible_collections.meshops.istio.plugins.module_utils._kube import record as records
 from ansible_collections.meshops.istio.plugins.module_utils._kube.cluster import ApiError, Cluster
 from ansible_collections.meshops.istio.plugins.module_utils._kube.follow import Follow, Kind
+from ansible_collections.meshops.istio.plugins.module_utils._kube.namespaces import relabel_all
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.errors import MeshError
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.injection import PodShape
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.namespaces import Namespace, move_to
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.record import Phase, Record
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.workloads import Owner, Pod
 from ansible_collections.meshops.istio.plugins.module_utils._runtime.options import AUTH
@@ -443,6 +445,25 @@ def test_a_broken_kubeconfig_is_told_without_its_text(tmp_path: Path) -> None:
     with pytest.raises(MeshError, match="cannot be used") as wrong:
         Cluster({**dict.fromkeys(AUTH), "kubeconfig": str(broken)}, dry_run=False)
     assert "very-secret" not in wrong.value.text()
+
+
+NAMESPACES = tuple(Namespace(f"ns-{number}", f"uid-{number}", "7", {}, None) for number in range(20))
+
+
+def test_many_namespaces_are_each_written_once(serve: Serve) -> None:
+    server = serve(*[(200, {}, {"metadata": {}})] * len(NAMESPACES))
+    relabel_all(cluster(server), NAMESPACES, lambda namespace: move_to(namespace, "1-30-3"))
+    assert sorted(path.partition("?")[0] for _method, path, _body in server.asked) == sorted(
+        f"/api/v1/namespaces/{namespace.name}" for namespace in NAMESPACES
+    )
+
+
+def test_after_one_that_fails_no_further_namespace_is_written(serve: Serve) -> None:
+    """Only those that are on their way already, which are as many as are written at a time."""
+    server = serve(*[(403, {}, {"message": "forbidden"})] * len(NAMESPACES))
+    with pytest.raises(ApiError, match="refused"):
+        relabel_all(cluster(server), NAMESPACES, lambda namespace: move_to(namespace, "1-30-3"))
+    assert len(server.asked) <= 4
 
 
 RECORD = Record("1a2b", "1-30-3", None, "default", (("shop",),), {"shop": "uid"}, Phase.RUNNING, 0, "2026-11-22 10:00 UTC", "me@here")

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ansible_collections.meshops.istio.plugins.module_utils._kube import record as records
-from ansible_collections.meshops.istio.plugins.module_utils._kube.namespaces import all_namespaces, relabel
+from ansible_collections.meshops.istio.plugins.module_utils._kube.namespaces import all_namespaces, relabel_all
 from ansible_collections.meshops.istio.plugins.module_utils._kube.webhooks import all_injectors
 from ansible_collections.meshops.istio.plugins.module_utils._kube.workloads import PODS, pod
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.errors import MeshError
@@ -154,10 +154,9 @@ def _restore(options: Options, context: Context, known: Mapping[str, Namespace])
 
 def _write(context: Context, wanted: Iterable[Move], decide: Callable[[Namespace], Move]) -> list[Move]:
     """What was moved, each as it was found and as it is now: a patch whose answer was lost was done all the same."""
-    for move in wanted:
-        if move.needed:
-            relabel(context.cluster, move.namespace, decide)
-    return [move for move in wanted if move.needed]
+    moves = [move for move in wanted if move.needed]
+    relabel_all(context.cluster, [move.namespace for move in moves], decide)
+    return moves
 
 
 def _moved(moves: Sequence[Move], context: Context) -> str:
