@@ -66,7 +66,7 @@ molecule: setup
 	@$(RUN) -m tests.tools.scenario $(SCENARIO)
 
 bench: setup
-	@$(RUN) -m tests.bench
+	@PYTHONPATH=$(CURDIR)/.venv/collections $(RUN) -m tests.bench
 
 demo: setup
 	@$(RUN) -m tests.demo

@@ -59,7 +59,8 @@ def command(path: Path, *words: str) -> list[str]:
 
 def variables(lab: Cluster) -> dict[str, str]:
     """The environment of a process: the same for both that are compared."""
-    return lab.environment() | {
+    ours = {name: value for name, value in lab.environment().items() if name != "PYTHONPATH"}  # which is for this process
+    return ours | {
         "PATH": f"{VENV / 'bin'}:{os.environ.get('PATH', '')}",
         "ANSIBLE_COLLECTIONS_PATH": str(CHECKOUT / ".venv" / "collections"),
         "ANSIBLE_HOME": str(lab.folder / "ansible"),
