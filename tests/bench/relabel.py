@@ -22,26 +22,27 @@ from tests.lab.build import binaries
 from tests.lab.cluster import Cluster
 from tests.lab.fleet import REVISION
 
-NAMESPACES, A_CALL, TURNS = 1000, 100, 3
+NAMESPACES, TURNS = 1000, 3
+OURS = {"bench": "relabel"}
 
 
 def measure(lab: Cluster) -> Figures:
-    """There and back with each, in turns. kubectl gets the names, as many a call as a shell line well holds."""
+    """There and back with each, in turns. kubectl gets a selector: with names its client keeps to 5 requests a second."""
     names = [f"bench-{number:04}" for number in range(NAMESPACES)]
     with ThreadPoolExecutor(16) as pool:
-        list(pool.map(lambda name: lab.api.post("/api/v1/namespaces", samples.namespace(name, samples.INJECTED)), names))
+        list(pool.map(lambda name: lab.api.post("/api/v1/namespaces", samples.namespace(name, {**samples.INJECTED, **OURS})), names))
     seconds: dict[str, list[float]] = {"ours": [], "theirs": []}
     for _turn in range(TURNS):
         seconds["ours"].append(_seconds(lambda: _ours(lab, names)))
         _ours(lab, names, state="restored")
-        seconds["theirs"].append(_seconds(lambda: _theirs(lab, names, f"istio.io/rev={REVISION}", "istio-injection-")))
-        _theirs(lab, names, "istio.io/rev-", "istio-injection=enabled")
+        seconds["theirs"].append(_seconds(lambda: _theirs(lab, f"istio.io/rev={REVISION}", "istio-injection-")))
+        _theirs(lab, "istio.io/rev-", "istio-injection=enabled")
     ours, theirs = median(seconds["ours"]), median(seconds["theirs"])
     return Figures(
         f"{NAMESPACES:,} namespaces relabelled",
         (
             ("namespace_injection, one task", f"{ours:.2f} s", ""),
-            (f"kubectl label, {A_CALL} a call, in {NAMESPACES // A_CALL} calls", f"{theirs:.2f} s", ""),
+            ("kubectl label by a selector, one call", f"{theirs:.2f} s", ""),
             ("ratio", f"{ours / theirs:.2f}", "at most 1.5"),
         ),
     )
@@ -61,7 +62,7 @@ def _ours(lab: Cluster, names: list[str], **more: object) -> None:
         raise SystemExit(f"not all namespaces moved: {result['msg']}")
 
 
-def _theirs(lab: Cluster, names: list[str], *labels: str) -> None:
-    for start in range(0, len(names), A_CALL):
-        command = [str(binaries() / "kubectl"), "label", "namespace", *names[start : start + A_CALL], *labels, "--overwrite"]
-        subprocess.run(command, env=lab.environment(), stdout=subprocess.DEVNULL, check=True)
+def _theirs(lab: Cluster, *labels: str) -> None:
+    selector = ",".join("=".join(one) for one in OURS.items())
+    command = [str(binaries() / "kubectl"), "label", "namespace", "--selector", selector, *labels, "--overwrite"]
+    subprocess.run(command, env=lab.environment(), stdout=subprocess.DEVNULL, check=True)
