@@ -19,6 +19,8 @@ from ansible_collections.meshops.istio.plugins.module_utils._mesh.record import 
     Phase,
     Record,
     begun,
+    completed,
+    completing,
     lost,
     next_step,
     read,
@@ -286,6 +288,25 @@ def test_a_finished_upgrade_with_new_waves_goes_on_with_those() -> None:
 def test_an_upgrade_does_not_start_in_the_middle_of_a_rollback() -> None:
     with pytest.raises(MeshError, match="A rollback is under way"):
         begun(replace(RECORD, phase=Phase.ROLLING_BACK), RECORD, MESH)
+
+
+@pytest.mark.parametrize("phase", [Phase.RUNNING, Phase.ROLLING_BACK, Phase.ROLLED_BACK])
+def test_what_is_not_done_is_not_completed(phase: Phase) -> None:
+    with pytest.raises(MeshError, match="has not come to its end"):
+        completing(replace(RECORD, phase=phase))
+
+
+def test_an_upgrade_is_complete_when_nothing_of_the_old_control_plane_is_left() -> None:
+    under_way = completing(replace(RECORD, phase=Phase.DONE))
+    with pytest.raises(MeshError, match='"default" is not gone'):
+        completed(under_way, MESH)
+    assert completed(under_way, replace(MESH, control_planes=(), injectors=())).phase is Phase.COMPLETED
+
+
+@pytest.mark.parametrize("phase", [Phase.COMPLETING, Phase.COMPLETED])
+def test_from_a_completion_there_is_no_way_back(phase: Phase) -> None:
+    with pytest.raises(MeshError, match="no way back"):
+        rolling_back(replace(RECORD, phase=phase), MESH.namespace)
 
 
 def test_a_rollback_concerns_what_has_moved_also_when_its_labels_are_back_already() -> None:

@@ -202,6 +202,19 @@ def completing(record: Record | None) -> Record:
     return record if record.phase is Phase.COMPLETED else replace(record, phase=Phase.COMPLETING)
 
 
+def completed(record: Record, snapshot: Snapshot) -> Record:
+    """The record of an upgrade that is at its end. Raises MeshError while anything of the old control plane is still there."""
+    left = [f"Deployment {p.namespace}/{p.name}" for p in snapshot.control_planes if p.revision == record.old]
+    left += [f"MutatingWebhookConfiguration {i.name}" for i in snapshot.injectors if i.revision == record.old]
+    if left:
+        raise MeshError(
+            f'Control plane "{record.old}" is not gone.',
+            where=", ".join(left),
+            do="remove it first: control_plane with state=absent; the playbook meshops.istio.complete does that",
+        )
+    return replace(record, phase=Phase.COMPLETED)
+
+
 def lost(record: Record, namespaces: Mapping[str, Namespace]) -> tuple[str, ...]:
     """What an upgrade was to move and cannot be given back, each as a sentence."""
     return tuple(

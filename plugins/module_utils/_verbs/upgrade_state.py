@@ -25,6 +25,7 @@ from ansible_collections.meshops.istio.plugins.module_utils._mesh.record import 
     Phase,
     Record,
     begun,
+    completed,
     completing,
     next_step,
     rolling_back,
@@ -142,7 +143,7 @@ def _further(options: Options, found: Record | None, snapshot: Snapshot) -> Reco
         case "completing":
             return completing(found)
         case "completed" if found and found.phase is Phase.COMPLETING:
-            return replace(found, phase=Phase.COMPLETED)
+            return completed(found, snapshot)
         case "rolled_back" if found:
             return replace(found, phase=Phase.ROLLED_BACK, wave=0)
     return found
