@@ -34,7 +34,7 @@ ORDER = (
 
 def test_the_examples_run(lab: Cluster, tool: Tool, namespaces: Namespaces, revision: str, as_it_was: None) -> None:
     """In the order of an upgrade, so that each finds what it takes for granted."""
-    asks = {"cart": {}, "checkout": {"team": "pay"}}
+    asks = {"cart": {}, "checkout": {"team": "pay"}, "batch": {}}
     names = {name: namespaces({"istio-injection": "enabled", **more}, [samples.deployment("api")]) for name, more in asks.items()}
     put = {
         "~/.kube/eu-1": str(lab.kubeconfig),
@@ -47,13 +47,20 @@ def test_the_examples_run(lab: Cluster, tool: Tool, namespaces: Namespaces, revi
     back = [task for task in tasks if task.get("meshops.istio.namespace_injection", {}).get("state") == "restored"]
     assert back, "the way back has an example too"
     tasks = [task for task in tasks if task not in back] + back
+    leaves = next(i for i, task in enumerate(tasks) if task.get("meshops.istio.namespace_injection", {}).get("state") == "absent")
+    here = {"kubeconfig": str(lab.kubeconfig), "namespaces": [names["batch"]]}
+    tasks[leaves:leaves] = [
+        {"meshops.istio.namespace_injection": {**here, "revision": revision}},
+        {"meshops.istio.workload_restart": here},
+    ]
     lab_only = {"helm": str(binaries() / "helm"), "values": {"global": {"tag": "1.30.3"}}}
     defaults = {f"meshops.istio.{name}": lab_only for name in ("control_plane", "upgrade_plan")}
     play = {"hosts": "localhost", "gather_facts": False, "module_defaults": defaults, "tasks": tasks}
     (tool.folder / "play.yml").write_text(yaml.safe_dump([play]))
     ran = tool.run(["ansible-playbook", "play.yml"]).succeeded()
     assert f"ok={len(tasks)}" in ran.text
-    assert proxies(lab, names.values()) == {revision}
+    left = names.pop("batch")
+    assert (proxies(lab, names.values()), proxies(lab, [left])) == ({revision}, {None})
 
 
 def _examples(module: str) -> list[dict[str, t.Any]]:
