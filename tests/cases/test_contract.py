@@ -33,6 +33,7 @@ def _options(name: str) -> dict[str, dict[str, t.Any]]:
         "upgrade_state": {},
         "proxy_check": here,
         "injection_probe": here,
+        "injection_webhook": {"revision": "managed", "url": "https://istiod.example.com/inject"},
         "revision_tag": {"tag": "default", "revision": "default"},
     }
 

@@ -29,6 +29,7 @@ ORDER = (
     "workload_restart",
     "proxy_check",
     "revision_tag",
+    "injection_webhook",
 )
 
 

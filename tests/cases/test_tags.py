@@ -144,7 +144,7 @@ def test_a_killed_move_is_finished_by_a_rerun(
     name = namespaces(ENABLED)
     with Stream(lab, name) as pods:
         with monkeypatch.context() as patched:
-            _die_after(patched, writes)
+            die_after(patched, writes)
             with pytest.raises(Killed):
                 tool.verb("revision_tag", tag="default", revision=NEW)
         assert len(tool.writes()) == writes
@@ -155,7 +155,7 @@ def test_a_killed_move_is_finished_by_a_rerun(
     assert len(tool.writes()) == 4, "what was written is not written again"
 
 
-def _die_after(patched: pytest.MonkeyPatch, writes: int) -> None:
+def die_after(patched: pytest.MonkeyPatch, writes: int) -> None:
     """Before the write after so many."""
     done = 0
 

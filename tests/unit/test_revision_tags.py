@@ -11,6 +11,7 @@ import pytest
 
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.errors import MeshError
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.injection import Entry, Injector
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.snapshot import Snapshot
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.tags import (
     canonical,
     check_free,
@@ -124,6 +125,10 @@ def test_where_a_tag_can_be_proved() -> None:
     assert [place.namespace for place in places(then, SPACES, "default")] == ["shop", "free"]
 
 
+def followed(snapshot: Snapshot, name: str) -> tuple[str, ...]:
+    return followers(snapshot, name, lambda injector: injector.tag == name)
+
+
 def test_who_follows_a_tag() -> None:
     asks, pinned = {"sidecar.istio.io/inject": "true"}, {"istio.io/rev": "prod"}
     pods = tuple(
@@ -131,11 +136,11 @@ def test_who_follows_a_tag() -> None:
         for name, space, labels in (("a", "free", asks), ("b", "free", pinned), ("c", "free", {}), ("d", "shop", pinned))
     )
     snapshot = mesh(SPACES, pods, (disabled(unrevisioned()), tag("default", NEW), tag("prod", NEW), REVISION))
-    assert followers(snapshot, "default") == ("namespace shop", "free/deploy/a")
-    assert followers(snapshot, "prod") == ("namespace pay", "free/deploy/b")
-    assert followers(snapshot, "nosuch") == ()
+    assert followed(snapshot, "default") == ("namespace shop", "free/deploy/a")
+    assert followed(snapshot, "prod") == ("namespace pay", "free/deploy/b")
+    assert followed(snapshot, "nosuch") == ()
 
 
 def test_what_another_injector_takes_too_does_not_keep_a_tag() -> None:
     both = mesh(SPACES, (), (unrevisioned(), tag("default", NEW), REVISION))
-    assert followers(both, "default") == ()
+    assert followed(both, "default") == ()

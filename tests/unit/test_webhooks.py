@@ -11,6 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
+from ansible_collections.meshops.istio.plugins.module_utils._kube.disabled import disabled, given_back
+from ansible_collections.meshops.istio.plugins.module_utils._kube.disabled import entries as prior_entries
 from ansible_collections.meshops.istio.plugins.module_utils._kube.webhooks import parse, rendered, selector
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.injection import Injector, PodShape, decide
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.overlap import common, overlaps
@@ -117,3 +119,16 @@ def test_two_injectors_that_take_the_same_pod(case: str) -> None:
     assert [overlap.text.removeprefix("a namespace with ") for overlap in found] == ([label] if label else [])
     for overlap in found:
         assert decide(PodShape(overlap.pod), "any", overlap.namespace, [one, other], {}).twice
+
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_what_is_disabled_can_be_given_back(name: str) -> None:
+    real = RECORDED[name]
+    off = disabled(real)
+    injector = parse(off)
+    assert injector is not None
+    assert injector.disabled
+    assert disabled(off) == off, "twice is as good as once"
+    assert prior_entries(off) == prior_entries(real)
+    assert given_back(off) == real
+    assert given_back(real) == real

@@ -81,8 +81,19 @@ def _injecting(there: Json, entry: Entry, target: Target) -> Json:
     }
 
 
+def trusted(item: Json, bundle: str | None) -> Json:
+    """With this caBundle where there is none; for a url always, since no istiod fills that one in."""
+    for entry in item["webhooks"] if bundle else ():
+        client = entry["clientConfig"]
+        if "url" in client or not client.get("caBundle"):
+            client["caBundle"] = bundle
+    return item
+
+
 def _client(there: Json, target: Target) -> Json:
-    bundle = (there.get("caBundle") if _without_ca(there) == target.client else None) or target.bundle
+    """A url says nothing of who answers there; a Service's caBundle that is there is better than none, until istiod writes its own."""
+    kept = there.get("caBundle")
+    bundle = (kept if _without_ca(there) == target.client else None) or target.bundle or (kept if target.service else None)
     return {**target.client} | ({"caBundle": bundle} if bundle else {})
 
 

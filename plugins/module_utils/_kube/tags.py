@@ -5,27 +5,23 @@
 
 from __future__ import annotations
 
-import copy
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ansible_collections.meshops.istio.plugins.module_utils._kube import configurations
 from ansible_collections.meshops.istio.plugins.module_utils._kube.cluster import Cluster, Json
 from ansible_collections.meshops.istio.plugins.module_utils._kube.configurations import Target, target_of
+from ansible_collections.meshops.istio.plugins.module_utils._kube.disabled import disabled
 from ansible_collections.meshops.istio.plugins.module_utils._kube.ensure import Written, ensure
 from ansible_collections.meshops.istio.plugins.module_utils._kube.snapshot import ISTIOD, control_plane
-from ansible_collections.meshops.istio.plugins.module_utils._kube.webhooks import PATH, VALIDATORS, helm_release_of, rendered
+from ansible_collections.meshops.istio.plugins.module_utils._kube.webhooks import PATH, VALIDATORS, helm_release_of
 from ansible_collections.meshops.istio.plugins.module_utils._kube.workloads import workload
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.errors import MeshError
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.injection import Injector
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.referrers import DEFAULT_VALIDATOR
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision import DEFAULT, REVISION, TAG
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.snapshot import ControlPlane
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.webhooks import NEVER, service_of_tag
-
-PRIOR = "meshops.io/prior-selectors"
-"""What a disabled injector asked before, entry by entry, as it was written."""
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.webhooks import service_of_tag
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,20 +108,6 @@ def default_validator(cluster: Cluster) -> Json | None:
 def disable(cluster: Cluster, name: str) -> Written | None:
     """It matches nothing from now on, and remembers what it did match."""
     return ensure(cluster, PATH, name, disabled)
-
-
-def disabled(found: Json | None) -> Json:
-    if found is None:
-        raise MeshError("An injector was removed meanwhile.", do="run again")
-    item = copy.deepcopy(found)
-    never = rendered(NEVER)
-    active = [entry for entry in item["webhooks"] if entry["namespaceSelector"] != never or entry["objectSelector"] != never]
-    if active:
-        before = {e["name"]: {name: e[name] for name in ("namespaceSelector", "objectSelector")} for e in item["webhooks"]}
-        item["metadata"].setdefault("annotations", {})[PRIOR] = json.dumps(before, sort_keys=True)
-    for entry in item["webhooks"]:
-        entry |= {"namespaceSelector": never, "objectSelector": never}
-    return item
 
 
 def _services(namespace: str) -> str:

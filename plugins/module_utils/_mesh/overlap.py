@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.errors import MeshError
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.injection import Injector
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.selectors import Requirement, Selector
 
@@ -45,6 +46,17 @@ def overlaps(one: Injector, others: Iterable[Injector]) -> Iterator[Overlap]:
             ]
             if found:  # a label of a namespace says more than one of a pod
                 yield min(found, key=lambda overlap: (not overlap.namespace, len(overlap.pod)))
+
+
+def check_alone(one: Injector, others: Iterable[Injector], what: str, do: str) -> None:
+    """Raises MeshError where another injector would take pods that this one takes, with the labels of such a one."""
+    for overlap in overlaps(one, others):
+        raise MeshError(
+            f"{what} would take pods that another injector takes too.",
+            where=f"MutatingWebhookConfiguration {overlap.injector.name}: {overlap.text}",
+            why="both would be asked, and the one whose name sorts last would win",
+            do=do,
+        )
 
 
 def common(one: Selector, other: Selector) -> Mapping[str, str] | None:

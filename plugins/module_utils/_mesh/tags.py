@@ -6,13 +6,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.errors import MeshError
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.injection import INJECT, Injector, PodShape, decide
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.namespaces import Asks, Namespace
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.overlap import overlaps
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.overlap import check_alone
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision import DEFAULT, REVISION, before
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.snapshot import Snapshot
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.webhooks import (
@@ -114,13 +114,7 @@ def move(injectors: Iterable[Injector], tag: str, to: Injector, istio_namespace:
     wanted = replace(to, name=name, tag=tag, entries=entries(tag, everywhere=everywhere), owner=None)
     active = next((i for i in unrevisioned if not i.disabled), None)
     others = tuple(i for i in known if i.name != name and i is not active)
-    for overlap in overlaps(wanted, others):
-        raise MeshError(
-            f'Tag "{tag}" would take pods that another injector takes too.',
-            where=f"MutatingWebhookConfiguration {overlap.injector.name}: {overlap.text}",
-            why="both would be asked, and the one whose name sorts last would win",
-            do="remove the other one first, or choose another name for the tag",
-        )
+    check_alone(wanted, others, f'Tag "{tag}"', "remove the other one first, or choose another name for the tag")
     return Move(wanted, active, (*others, wanted))
 
 
@@ -175,21 +169,26 @@ def _taken(injectors: Iterable[Injector], namespace: Namespace, labels: Mapping[
     return [one.alias for one in decide(PodShape(labels), namespace.name, namespace.labels, injectors, {}).asked] == [alias]
 
 
-def followers(snapshot: Snapshot, tag: str) -> tuple[str, ...]:
-    """Namespaces and, elsewhere, workloads that get their sidecars by the tag, or name it."""
-    named = {n.name for n in snapshot.namespaces if not n.deleting and n.asks.revision == tag and n.asks.injection is None}
-    asking = {n.name for n in snapshot.namespaces if not n.deleting and _by_tag(snapshot.gets(n.name).asked, tag)}
-    spaces = sorted(named | asking)
-    workloads = [j for j in snapshot.judged if j.workload.namespace not in spaces]
-    paths = [j.workload.path for j in workloads if _by_tag(j.decision.asked, tag) or _names(j, snapshot, tag)]
+def followers(snapshot: Snapshot, alias: str, mine: Callable[[Injector], bool]) -> tuple[str, ...]:
+    """Namespaces and, elsewhere, workloads that get their sidecars by these injectors alone, or name them and get none.
+
+    What another injector takes too loses nothing without them.
+    """
+
+    def alone(asked: Sequence[Injector], *, named: bool) -> bool:
+        return all(map(mine, asked)) if asked else named
+
+    there = [n for n in snapshot.namespaces if not n.deleting]
+    named = {n.name for n in there if n.asks == Asks(revision=alias)}
+    spaces = sorted(n.name for n in there if alone(snapshot.gets(n.name).asked, named=n.name in named))
+    paths = [
+        j.workload.path
+        for j in snapshot.judged
+        if j.workload.namespace not in spaces and alone(j.decision.asked, named=_names(j, snapshot, alias))
+    ]
     return (*(f"namespace {name}" for name in spaces), *paths)
 
 
-def _by_tag(asked: Sequence[Injector], tag: str) -> bool:
-    """Alone: what another injector takes too loses nothing."""
-    return bool(asked) and all(injector.tag == tag for injector in asked)
-
-
-def _names(judged: Judged, snapshot: Snapshot, tag: str) -> bool:
+def _names(judged: Judged, snapshot: Snapshot, alias: str) -> bool:
     """By a label of its pods, which counts where the namespace says nothing."""
-    return judged.workload.template.labels.get(REVISION) == tag and snapshot.namespace[judged.workload.namespace].asks == Asks()
+    return judged.workload.template.labels.get(REVISION) == alias and snapshot.namespace[judged.workload.namespace].asks == Asks()

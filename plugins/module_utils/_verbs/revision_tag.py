@@ -287,7 +287,7 @@ def _check_unfollowed(options: Options, context: Context) -> None:
     snapshot = take(context.cluster)
     pinned = around(context.cluster, options.tag, options.istio_namespace).pinned
     gateways = [one.path for one in pinned if one.resource.endswith("gateway.networking.k8s.io")]
-    names = (*followers(snapshot, options.tag), *gateways)
+    names = (*followers(snapshot, options.tag, lambda injector: injector.tag == options.tag), *gateways)
     if names:
         raise MeshError(
             f'Tag "{options.tag}" is still followed.',
