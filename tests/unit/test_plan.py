@@ -317,6 +317,8 @@ def test_a_rollback_concerns_what_has_moved_also_when_its_labels_are_back_alread
     assert to_roll_back(begun_one, MESH.namespace) == ("shop",), "a killed rollback still has to restart it"
     assert to_roll_back(replace(begun_one, phase=Phase.ROLLED_BACK), MESH.namespace) == ()
     assert to_roll_back(None, MOVED.namespace) == ("cart", "shop")
+    leaving = {**MOVED.namespace, "cart": replace(MOVED.namespace["cart"], deleting=True)}
+    assert to_roll_back(None, leaving) == ("shop",), "what is on its way out is gone at the next step"
 
 
 LOST = {

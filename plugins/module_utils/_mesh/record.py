@@ -157,10 +157,14 @@ def next_step(record: Record, snapshot: Snapshot) -> tuple[int, ...]:
 
 
 def to_roll_back(record: Record | None, namespaces: Mapping[str, Namespace]) -> tuple[str, ...]:
-    """What a rollback concerns: all that have recorded labels, and in one that was begun already what it has given back."""
+    """What a rollback concerns: all that have recorded labels, and in one that was begun already what it has given back.
+
+    Not what is on its way out: nothing can be made in it any more, and it may be gone at the next step.
+    """
     given_back = record.namespaces if record and record.phase is Phase.ROLLING_BACK else {}
-    same = {name for name, uid in given_back.items() if name in namespaces and namespaces[name].uid == uid}
-    return tuple(sorted(same | {name for name, namespace in namespaces.items() if namespace.prior}))
+    there = {name: namespace for name, namespace in namespaces.items() if not namespace.deleting}
+    same = {name for name, uid in given_back.items() if name in there and there[name].uid == uid}
+    return tuple(sorted(same | {name for name, namespace in there.items() if namespace.prior}))
 
 
 def rolling_back(record: Record, namespaces: Mapping[str, Namespace]) -> Record:
