@@ -26,10 +26,12 @@ from ansible_collections.meshops.istio.plugins.module_utils._mesh.errors import 
 FIELD_MANAGER = "meshops"
 PAGE = 500
 _CONNECT_SECONDS, _READ_SECONDS = 10, 60
-_PAUSES = (0.2, 0.5, 1.0, 2.0)
-"""Seconds before each further try."""
+_PAUSES = (0.2, 0.5, 1.0, 2.0, 4.0)
+"""Seconds before each further try: an API server that restarts is back within them."""
 _LONGEST_PAUSE = 10.0
 _PASSING = frozenset({0, 429, 500, 502, 503, 504})
+_NOT_DONE = frozenset({429})
+"""After these a request may be sent again whatever it asks: it was turned away before anything was done."""
 _LISTS = 3
 """How often a list is begun whose ``continue`` runs out (410): the API server keeps a version for 5 minutes."""
 
@@ -43,7 +45,7 @@ class ApiError(MeshError):
 
     def __init__(self, status: int, reason: str, message: str, method: str, path: str, retry_after: float = 0) -> None:
         super().__init__(
-            "The API server refused the request." if status else "The API server cannot be reached.",
+            _WHAT.get(status, "The API server refused the request."),
             where=f"{method} {path}",
             why=message,
             do=_advice(status),
@@ -51,11 +53,15 @@ class ApiError(MeshError):
         self.status, self.reason, self.retry_after = status, reason, retry_after
 
 
+_WHAT = {0: "The API server cannot be reached.", 429: "The API server has too much to do."}
+
+
 def _advice(status: int) -> str:
     return {
         0: "check the address in the kubeconfig, the network and the certificates; a run can simply be started again",
         401: "the credentials are not accepted: log in again, or correct the token",
         403: "grant this user the right that the message names, or use another user",
+        429: "it is overloaded, or limits this user (kubectl get flowschemas): run again later",
         409: "somebody else changed the object meanwhile: run again",
     }.get(status, "")
 
@@ -129,12 +135,14 @@ class Cluster:
             if not token:
                 return items, metadata["resourceVersion"]
 
-    def create(self, path: str, body: Json) -> Json:
-        return self._json("POST", path, body, "application/json", self._write_query())
+    def create(self, path: str, body: Json, *, patient: bool = True) -> Json:
+        """Not ``patient`` is for what 429 is an answer to: an eviction that a PodDisruptionBudget does not allow."""
+        passing = _NOT_DONE if patient else frozenset()
+        return self._again("POST", path, body, "application/json", self._write_query(), passing=passing)
 
     def dry_create(self, path: str, body: Json) -> Json:
         """The object as it would be made, by a dry run on the server: nothing is stored, in check mode or not."""
-        return self._json("POST", path, body, "application/json", {"fieldManager": FIELD_MANAGER, "dryRun": "All"})
+        return self._again("POST", path, body, "application/json", {"fieldManager": FIELD_MANAGER, "dryRun": "All"}, passing=_NOT_DONE)
 
     def replace(self, path: str, body: Json) -> Json:
         """The whole object in one write, as it was read and changed: its resourceVersion makes it fail with 409 where somebody was faster.
@@ -157,7 +165,7 @@ class Cluster:
 
     def ask(self, path: str, body: Json) -> Json:
         """A POST that is a question and stores nothing (access reviews)."""
-        return self._json("POST", path, body, "application/json", {})
+        return self._again("POST", path, body, "application/json", {}, passing=_NOT_DONE)
 
     def merge(self, path: str, patch: Mapping[str, object]) -> Json:
         return self._again("PATCH", path, patch, "application/merge-patch+json", self._write_query())
@@ -178,13 +186,15 @@ class Cluster:
     def _read(self, path: str, **query: str) -> Json:
         return self._again("GET", path, None, "", query)
 
-    def _again(self, method: str, path: str, body: object, content: str, query: Mapping[str, str]) -> Json:
-        """For what may be done twice: reads, and patches, which say how an object should be and not how to change it."""
+    def _again(
+        self, method: str, path: str, body: object, content: str, query: Mapping[str, str], *, passing: frozenset[int] = _PASSING
+    ) -> Json:
+        """Reads and patches may be done twice: those say how an object should be and not how to change it."""
         for pause in _PAUSES:
             try:
                 return self._json(method, path, body, content, query)
             except ApiError as problem:
-                if problem.status not in _PASSING or isinstance(problem.__cause__, urllib3.exceptions.SSLError):
+                if problem.status not in passing or isinstance(problem.__cause__, urllib3.exceptions.SSLError):
                     raise
                 time.sleep(min(problem.retry_after or pause, _LONGEST_PAUSE))
         return self._json(method, path, body, content, query)

@@ -66,7 +66,7 @@ def evict(cluster: Cluster, pod: Pod) -> None:
         "deleteOptions": {"preconditions": {"uid": pod.uid}},
     }
     try:
-        cluster.create(path, body)
+        cluster.create(path, body, patient=False)
     except ApiError as problem:
         if problem.status == 429:
             raise Denied(problem.retry_after) from problem
