@@ -47,8 +47,8 @@ def _wholly(workload: Workload) -> bool:
 def rollout(workload: Workload, pods: Iterable[Pod], *, ours: bool = True) -> Progress:
     """How far one workload's rollout is; ``pods`` are those of its newest template, as far as they can be told.
 
-    What breaks the sidecar's own containers ends the wait at once where the rollout is ``ours``: it is what was just done. A rollout
-    that was found under way may have been mended since.
+    What breaks the sidecar's own containers, and a refusal, end the wait at once where the rollout is ``ours``: it is what was just done.
+    A rollout that was found under way may have been mended since: its controller tells nothing new until it tries again.
     """
     if rolled_out(workload):
         return Progress(1, 1)
@@ -73,7 +73,7 @@ def trouble(workload: Workload, pods: Iterable[Pod], line: str, *, ours: bool = 
         do=f"kubectl -n {workload.namespace} describe {workload.short}",
     )
     waiting = (f"{line} ({reason.split(':')[0] if workload.failure else stuck.waiting if stuck else ''})",)
-    if (stuck and (stuck.waiting in _FATAL or (ours and sidecar_broken(stuck)))) or refused(workload.failure):
+    if (stuck and (stuck.waiting in _FATAL or (ours and sidecar_broken(stuck)))) or (ours and refused(workload.failure)):
         return Progress(0, 1, waiting, fatal=problem)
     return Progress(0, 1, waiting, failing=problem)
 
