@@ -12,6 +12,7 @@ make unit       the unit tests, on the floor (Python 3.11, ansible-core 2.19) an
 make lab-test   the tests on a real Kubernetes
 make molecule   the molecule scenario `default`, on the lab; SCENARIO=kind on kind, which needs Docker and a network
 make bench      what tasks, moves and waits cost
+make judge      the same on real Istio, LAB_ISTIO_BIN=FOLDER, with its outcome in docs/evidence/
 make demo       a whole upgrade and back, before your eyes
 make lab        start a lab to play with; CLUSTERS=3 starts three, with one inventory
 make lab-down   end it
@@ -32,7 +33,7 @@ export PATH := $(BIN):$(PATH)
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.venv/collections
 export ANSIBLE_HOME := $(CURDIR)/.venv/ansible
 
-.PHONY: help python setup test lint unit floor lab-test molecule bench demo lab lab-down format lock dist
+.PHONY: help python setup test lint unit floor lab-test judge molecule bench demo lab lab-down format lock dist
 
 help:
 	$(info $(TARGETS))
@@ -55,6 +56,10 @@ unit: floor
 
 lab-test: setup
 	@$(RUN) -m pytest -q tests/cases
+
+judge: setup
+	@test -n "$(LAB_ISTIO_BIN)" || { echo "LAB_ISTIO_BIN names no folder of real Istio: CONTRIBUTING.md says what belongs into it" >&2; exit 1; }
+	@$(RUN) -m pytest -q -p tests.evidence --evidence docs/evidence/istio-1.29.6-1.30.3.json tests/cases
 
 test: setup
 	@$(RUN) -m tests.tools.lint

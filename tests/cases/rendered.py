@@ -13,7 +13,7 @@ from pathlib import Path
 
 import yaml
 
-from tests.lab import mesh, standin_istioctl
+from tests.lab import mesh, real, standin_istioctl
 from tests.lab.api import ApiProblem, Json
 from tests.lab.cluster import Cluster
 
@@ -35,7 +35,7 @@ KINDS = {
 
 
 def istioctl(folder: Path, version: str) -> str:
-    return str(standin_istioctl.executable(folder, version))
+    return str(real.program("istioctl", version) if real.wanted() else standin_istioctl.executable(folder, version))
 
 
 def by_istioctl(folder: Path, revision: str, version: str, **spec: object) -> dict[str, object]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import secrets
 
 from tests.lab import mesh, samples
-from tests.lab.api import Json
 from tests.lab.cluster import Cluster
 
 from .conftest import REVISION, REVISION_VERSION, Namespaces, Planes
@@ -83,7 +82,7 @@ def test_the_way_back_is_refused_while_it_would_have_pods_refused(
     before = labels(lab, [name]), annotations(lab, [name])
     upgrade(tool, [name]).succeeded()
 
-    _scale(lab, old, 0)
+    mesh.scale(lab, old, 0)
     done = tool.writes()
     refused = tool.play("rollback")
     assert refused.code != 0
@@ -91,22 +90,10 @@ def test_the_way_back_is_refused_while_it_would_have_pods_refused(
     assert "no ready endpoint" in refused.said
     assert tool.writes() == done
 
-    _scale(lab, old, 1)
+    mesh.scale(lab, old, 1)
     tool.play("rollback").succeeded()
     assert (labels(lab, [name]), annotations(lab, [name])) == before
     assert proxies(lab, [name]) == {old}
-
-
-def _scale(lab: Cluster, revision: str, replicas: int) -> None:
-    """Until the API server would see it when it calls."""
-    istiod = mesh.release(revision)
-    lab.api.patch(f"/apis/apps/v1/namespaces/{mesh.NAMESPACE}/deployments/{istiod}", {"spec": {"replicas": replicas}})
-
-    def as_many(slices: list[Json]) -> bool:
-        return sum(bool(one["conditions"].get("ready")) for found in slices for one in found.get("endpoints") or ()) == replicas
-
-    slices = f"/apis/discovery.k8s.io/v1/namespaces/{mesh.NAMESPACE}/endpointslices"
-    lab.api.until(slices, as_many, timeout=30, what=f"{istiod}'s endpoints", labelSelector=f"kubernetes.io/service-name={istiod}")
 
 
 def test_two_upgrades_in_a_row_have_one_way_back(lab: Cluster, tool: Tool, namespaces: Namespaces, revision: str) -> None:

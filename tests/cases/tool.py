@@ -26,7 +26,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ansible_collections.meshops.istio.plugins.module_utils._runtime.options import argument_spec
 from ansible_collections.meshops.istio.plugins.module_utils._runtime.run import perform
-from tests.lab import mesh
+from tests.lab import mesh, real
 from tests.lab.build import binaries
 from tests.lab.cluster import CHECKOUT, Cluster
 
@@ -223,16 +223,17 @@ def _code(event: Facts) -> int:
     return int(event.get("responseStatus", {}).get("code", 0))
 
 
-def control_plane(revision: str, version: str, **more: object) -> dict[str, object]:
-    """Options of ``control_plane`` for the lab's own chart."""
-    chart = str(mesh.CHARTS / "istiod")
+def control_plane(revision: str, version: str, **more: t.Any) -> dict[str, object]:
+    """Options of ``control_plane`` for the lab's own chart, or for one that a real istioctl has rendered."""
+    values = mesh.merged({"global": {"tag": version}}, more.pop("values", {}))
+    chart, given = mesh.istiod_chart(revision, version, values=values) if real.wanted() else (str(mesh.CHARTS / "istiod"), values)
     helm = str(binaries() / "helm")
-    return {"revision": revision, "version": version, "chart": chart, "values": {"global": {"tag": version}}, "helm": helm, **more}
+    return {"revision": revision, "version": version, "chart": chart, "values": given, "helm": helm, **more}
 
 
-def variables(revision: str, version: str, **more: object) -> dict[str, object]:
+def variables(revision: str, version: str, **more: t.Any) -> dict[str, object]:
     """The same as variables of role ``mesh``."""
-    return {f"mesh_{name}": value for name, value in {**control_plane(revision, version), **more}.items()}
+    return {f"mesh_{name}": value for name, value in control_plane(revision, version, **more).items()}
 
 
 def kill(process: subprocess.Popen[str]) -> None:

@@ -99,6 +99,10 @@ class Api:
                 return list(mirror.values())
         raise TimeoutError(f"waited {timeout:.0f} s for {what}")
 
+    def pass_on(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> urllib3.BaseHTTPResponse:
+        """Somebody's request as it is, with this client's login; the answer as it comes."""
+        return self._pool.request(method, self.server + path, body=body or None, headers=headers, preload_content=False, timeout=300.0)
+
     def _call(
         self, method: str, path: str, query: Mapping[str, Query], body: object = None, content_type: str = "application/json"
     ) -> Json:

@@ -33,7 +33,7 @@ LONGEST_SOCKET = 100  # the kernel takes 107 bytes
 NODE_IP = "192.0.2."  # of the range for documentation: nothing real answers there
 MODULES = ("tests.lab.node", "tests.lab.istiod")
 # kwokctl runs kwok under another name. Not kubectl and helm: those with our kubeconfig are the user's.
-PROGRAMS = (*(name for name in NAMES if name not in ("kubectl", "helm")), "kwok-controller", *MODULES)
+PROGRAMS = (*(name for name in NAMES if name not in ("kubectl", "helm")), "kwok-controller", "pilot-discovery", *MODULES)
 
 
 class ClusterError(Exception):

@@ -9,12 +9,14 @@ default tag, which does the work.
 
 from __future__ import annotations
 
+import json
 import typing as t
 from collections.abc import Iterable, Mapping
 
+from . import manifests, real
 from .api import Api, ApiProblem, Json
 from .cluster import Cluster
-from .mesh import NAMESPACE, VERSION, rendered
+from .mesh import NAMESPACE, NEWEST, VERSION, rendered
 
 WEBHOOKS = "/apis/admissionregistration.k8s.io/v1"
 MUTATING, VALIDATING = f"{WEBHOOKS}/mutatingwebhookconfigurations", f"{WEBHOOKS}/validatingwebhookconfigurations"
@@ -48,6 +50,10 @@ RULES = {
 
 def install(cluster: Cluster, revision: str = "", version: str = VERSION, values: Mapping[str, t.Any] | None = None) -> None:
     """``istioctl install --set profile=minimal``; without a revision, or as the first, it takes the default tag. Does not wait."""
+    if real.wanted():
+        text = json.dumps(manifests.iop(version, {**({"revision": revision} if revision else {}), **manifests.operator(values or {})}))
+        real.istioctl(version, ["install", "--skip-confirmation", "-f", "-"], cluster.kubeconfig, text)
+        return
     given = {**(values or {}), "revision": revision, "global": {**((values or {}).get("global") or {}), "tag": version}}
     if not _there(cluster.api, f"/api/v1/namespaces/{NAMESPACE}"):
         cluster.api.post("/api/v1/namespaces", {"metadata": {"name": NAMESPACE}})
@@ -61,11 +67,17 @@ def install(cluster: Cluster, revision: str = "", version: str = VERSION, values
 
 def tag_set(cluster: Cluster, tag: str, revision: str) -> None:
     """``istioctl tag set TAG --revision REVISION --overwrite -y``: webhook and Service, and for ``default`` the validator too."""
+    if real.wanted():
+        real.istioctl(NEWEST, ["tag", "set", tag, "--revision", revision, "--overwrite", "--skip-confirmation"], cluster.kubeconfig)
+        return
     _tag(cluster.api, tag, revision, {})
 
 
 def uninstall(cluster: Cluster, revision: str) -> None:
     """``istioctl uninstall --revision REVISION -y``: all that carries the installer's labels, whoever needs it. A user's tags stay."""
+    if real.wanted():
+        real.istioctl(NEWEST, ["uninstall", "--revision", revision, "--skip-confirmation"], cluster.kubeconfig)
+        return
     ours = [f"istio.io/rev={revision}", f"{OWNER}-namespace={NAMESPACE}", "operator.istio.io/component=Pilot"]
     for path in PATHS.values():
         cluster.api.delete(path, labelSelector=",".join(ours), propagationPolicy="Foreground")

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import yaml
 
+from . import manifests, real
 from .api import ApiProblem, Json
 from .build import binaries
 from .cluster import Cluster, condition
@@ -20,7 +21,7 @@ from .cluster import Cluster, condition
 CHARTS = Path(__file__).parent / "charts"
 NAMESPACE = "istio-system"
 BASE = "istio-base"
-VERSION = "1.29.6"
+VERSION, NEWEST = "1.29.6", "1.30.3"
 WEBHOOKS = ("mutatingwebhookconfigurations", "validatingwebhookconfigurations")
 
 
@@ -29,16 +30,33 @@ class HelmError(Exception):
 
 
 def install_base(cluster: Cluster, values: Mapping[str, t.Any] | None = None) -> None:
-    _helm(cluster, ["upgrade", "--install", BASE, str(CHARTS / "base"), "--create-namespace"], values or {})
+    chart, given = base_chart(values or {})
+    _helm(cluster, ["upgrade", "--install", BASE, chart, "--create-namespace"], given)
 
 
 def install_istiod(
     cluster: Cluster, revision: str = "", version: str = VERSION, tags: Sequence[str] = (), values: Mapping[str, t.Any] | None = None
 ) -> None:
     """One control plane; an empty revision is the unrevisioned one, which answers to ``default``. Does not wait for it."""
+    chart, given = istiod_chart(revision, version, tags, values or {})
+    _helm(cluster, ["upgrade", "--install", release(revision), chart, "--create-namespace"], given)
+
+
+def base_chart(values: Mapping[str, t.Any]) -> tuple[str, Mapping[str, t.Any]]:
+    """The chart and its values; with a real Istio, one of what its istioctl renders of them."""
+    if real.wanted():
+        return str(manifests.base_chart(NEWEST, values)), {}
+    return str(CHARTS / "base"), values
+
+
+def istiod_chart(
+    revision: str, version: str, tags: Sequence[str] = (), values: Mapping[str, t.Any] | None = None
+) -> tuple[str, Mapping[str, t.Any]]:
+    """The same for one control plane."""
+    if real.wanted():
+        return str(manifests.istiod_chart(version, revision, tags, values or {})), {}
     ours = {"revision": revision, "revisionTags": list(tags), "global": {"tag": version}}
-    chart = str(CHARTS / "istiod")
-    _helm(cluster, ["upgrade", "--install", release(revision), chart, "--create-namespace"], _merged(ours, values or {}))
+    return str(CHARTS / "istiod"), merged(ours, values or {})
 
 
 def rendered(chart: str, name: str = "istio", values: Mapping[str, t.Any] | None = None) -> list[Json]:
@@ -84,6 +102,18 @@ def rolled_out(deployment: Json) -> bool:
     return seen and counts == [wanted] * 3 and (condition(deployment, "Available") or wanted == 0)
 
 
+def scale(cluster: Cluster, revision: str, replicas: int) -> None:
+    """Returns when the API server would see it in its next call."""
+    name = release(revision)
+    cluster.api.patch(f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments/{name}", {"spec": {"replicas": replicas}})
+
+    def as_many(slices: list[Json]) -> bool:
+        return sum(bool(one["conditions"].get("ready")) for found in slices for one in found.get("endpoints") or ()) == replicas
+
+    slices = f"/apis/discovery.k8s.io/v1/namespaces/{NAMESPACE}/endpointslices"
+    cluster.api.until(slices, as_many, timeout=30, what=f"{name}'s endpoints", labelSelector=f"kubernetes.io/service-name={name}")
+
+
 def installed(cluster: Cluster, revision: str = "") -> bool:
     try:
         cluster.api.get(f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments/{release(revision)}")
@@ -102,9 +132,9 @@ def _all_have_a_ca(configurations: list[Json]) -> bool:
     return all(hook["clientConfig"].get("caBundle") for one in configurations for hook in one.get("webhooks") or ())
 
 
-def _merged(one: Mapping[str, t.Any], two: Mapping[str, t.Any]) -> Json:
+def merged(one: Mapping[str, t.Any], two: Mapping[str, t.Any]) -> Json:
     """The second wins, except that mappings in both are merged."""
-    both = {name: _merged(one[name], two[name]) for name in one if isinstance(one[name], Mapping) and isinstance(two.get(name), Mapping)}
+    both = {name: merged(one[name], two[name]) for name in one if isinstance(one[name], Mapping) and isinstance(two.get(name), Mapping)}
     return {**one, **two, **both}
 
 

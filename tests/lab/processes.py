@@ -24,6 +24,9 @@ class Process:
     def alive(self) -> bool:
         return _started(self.pid) == self.started
 
+    def arguments(self) -> list[str]:
+        return _arguments(self.pid)
+
     def send(self, number: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError):
             if self.alive:
@@ -70,7 +73,7 @@ def _name(pid: int) -> str:
 
 def _arguments(pid: int) -> list[str]:
     try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
+        return Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").rstrip("\0").split("\0")
     except OSError:
         return []
 

@@ -1,7 +1,10 @@
 # SPDX-FileCopyrightText: 2026 The meshops.istio authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Runs one stand-in process for each pod of a control plane: the pod is Ready exactly while its process answers."""
+"""Runs one process for each pod of a control plane: the pod is Ready exactly while its process answers.
+
+It is the stand-in, or a real istiod where one is given (``real.py``).
+"""
 
 from __future__ import annotations
 
@@ -10,13 +13,46 @@ import json
 import subprocess
 import sys
 import threading
+import typing as t
 from datetime import UTC, datetime
 from pathlib import Path
 
+from . import real
 from .api import STRATEGIC, Api, ApiProblem, Json
+from .istiod.versions import version_of
 from .stages import CRASH, FAULT, IMAGE_PULL, ISTIOD, NEVER_READY, SLOW_SECONDS, SLOW_START
 
 AGAIN = 0.5  # seconds between the death of a process and the next
+
+
+class Program(t.Protocol):
+    """What runs behind a pod."""
+
+    def start(self) -> subprocess.Popen[str]: ...
+
+    def ports(self, process: subprocess.Popen[str]) -> dict[int, int] | None:
+        """Its local ports by those of the pod, when it is ready; None where it ended before."""
+
+
+class Simulated:
+    def __init__(self, pod: Json, kubeconfig: Path) -> None:
+        metadata = pod["metadata"]
+        self._command = [sys.executable, "-m", "tests.lab.istiod", "--kubeconfig", str(kubeconfig)]
+        self._command += ["--namespace", metadata["namespace"], "--pod", metadata["name"]]
+
+    def start(self) -> subprocess.Popen[str]:
+        # The pipe to stdin is the process's lifeline: it ends when this process does, whatever happened.
+        return subprocess.Popen(self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def ports(self, process: subprocess.Popen[str]) -> dict[int, int] | None:
+        line = process.stdout.readline() if process.stdout else ""
+        said: dict[str, int] = json.loads(line or "{}")
+        return {int(port): local for port, local in said.items() if port.isdigit()} or None
+
+
+def program(pod: Json, kubeconfig: Path) -> Program:
+    image: str = next(one["image"] for one in pod["spec"]["containers"] if one["name"] == "discovery")
+    return real.Pilot(pod, version_of(image), kubeconfig) if real.wanted() else Simulated(pod, kubeconfig)
 
 
 class StandIns:
@@ -60,14 +96,12 @@ class StandIn(threading.Thread):
 
     def __init__(self, api: Api, kubeconfig: Path, pod: Json) -> None:
         super().__init__(daemon=True)
-        self._api, self._pod = api, pod
+        self._api, self._pod, self._kubeconfig = api, pod, kubeconfig
         metadata = pod["metadata"]
         self.address: str = pod["status"]["podIP"]
         self.ports: dict[int, int] = {}
         self._name = f"{metadata['namespace']}/{metadata['name']}"
         self._status = f"/api/v1/namespaces/{metadata['namespace']}/pods/{metadata['name']}/status"
-        self._command = [sys.executable, "-m", "tests.lab.istiod", "--kubeconfig", str(kubeconfig)]
-        self._command += ["--namespace", metadata["namespace"], "--pod", metadata["name"]]
         self._slow = _fault(pod) == SLOW_START
         self._over = threading.Event()
         self._process: subprocess.Popen[str] | None = None
@@ -83,24 +117,26 @@ class StandIn(threading.Thread):
         starts = 0
         if self._slow:
             self._over.wait(SLOW_SECONDS)
+        try:
+            chosen = program(self._pod, self._kubeconfig)
+        except real.RealError as problem:
+            _say(f"{self._name}: {problem}")
+            return
         while not self._over.is_set():
-            self._once(starts)
+            self._once(chosen, starts)
             starts += 1
             self._over.wait(AGAIN)
 
-    def _once(self, restarts: int) -> None:
-        # The pipe to stdin is the process's lifeline: it ends when this process does, whatever happened.
-        process = subprocess.Popen(self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self._process = process
+    def _once(self, chosen: Program, restarts: int) -> None:
+        process = self._process = chosen.start()
         try:
-            line = process.stdout.readline() if process.stdout else ""
-            if line and not self._over.is_set():
-                said: dict[str, int] = json.loads(line)
-                self.ports = {int(port): local for port, local in said.items() if port.isdigit()}
+            ports = chosen.ports(process)
+            if ports and not self._over.is_set():
+                self.ports = ports
                 self._report(ready=True, restarts=restarts)
                 self._until_it_ends(process)
-        except ValueError:
-            _say(f"{self._name}: the stand-in said something else than its ports: {line!r}")
+        except ValueError as problem:
+            _say(f"{self._name}: it said something else than its ports: {problem}")
         finally:
             self.ports = {}
             process.terminate()
@@ -110,7 +146,7 @@ class StandIn(threading.Thread):
                 process.kill()
                 process.wait()
         if not self._over.is_set():
-            _say(f"{self._name}: the stand-in ended with {process.returncode}, starting it again")
+            _say(f"{self._name}: its process ended with {process.returncode}, starting it again")
             self._report(ready=False, restarts=restarts)
 
     def _until_it_ends(self, process: subprocess.Popen[str]) -> None:

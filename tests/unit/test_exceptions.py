@@ -33,6 +33,9 @@ ALLOWED = Counter(
         "pyproject.toml: mypy untyped calls of ansible_collections.meshops.istio.plugins.inventory.contexts.InventoryModule": 1,
         # run_command belongs to AnsibleModule, and a verb mostly runs without one
         "plugins/module_utils/_render/program.py: pylint": 1,
+        # what is compared with real Istio runs only where there is one, and there what needs the stand-in does not
+        "tests/cases/test_judge.py: skipif": 1,
+        "tests/cases/conftest.py: skip": 1,
         # templates that are no YAML
         r"tests/tools/tree.py: no YAML tests/lab/charts/[^/]+/templates/.*\.yaml": 1,
         ".ansible-lint: exclude_paths tests/lab/charts/": 1,

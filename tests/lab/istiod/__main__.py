@@ -18,6 +18,7 @@ from ..api import Api, Json
 from . import admission, settings
 from .certificates import Authority, authority
 from .connected import connected
+from .faults import faulty, presented
 from .metrics import Metrics
 from .mirror import Mirror
 from .roots import keep_roots
@@ -88,10 +89,9 @@ def start(api: Api, namespace: str, pod: str) -> dict[str, int]:
     root: Authority = authority(api, namespace)
     istiod = Istiod(api, identity)
     webhooks = Webhooks(api, identity, root.bundle, istiod.metrics)
+    hooks = {"/inject/*": faulty(identity.fault, istiod.inject), "/validate/*": faulty(identity.fault, istiod.validate)}
     ports = {
-        "15017": serve(
-            {"/inject/*": istiod.inject, "/validate/*": istiod.validate, "/ready": istiod.ready}, root.server_context(identity.hosts)
-        ),
+        "15017": serve({**hooks, "/ready": istiod.ready}, presented(identity.fault, root).server_context(identity.hosts)),
         "15014": serve({"/version": istiod.version, "/metrics": istiod.shown_metrics, "/debug/syncz": istiod.refused}),
         "8080": serve({"/ready": istiod.ready, "/debug/syncz": istiod.refused}),
         "loopback": serve({"/version": istiod.version, "/metrics": istiod.shown_metrics, "/debug/syncz": istiod.syncz}),

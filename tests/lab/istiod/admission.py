@@ -25,8 +25,8 @@ def inject(review: Json, identity: Identity, settings: Settings, kubelets: Mappi
         return _answer(review, allowed=True)
     try:
         after = injected(pod, settings.injection, native=native(pod, identity.version, identity.environment, kubelets))
-    except Refused as refused:
-        return _answer(review, allowed=False, message=str(refused))
+    except Refused as problem:
+        return refused(review, str(problem))
     patch = base64.b64encode(json.dumps(operations(pod, after)).encode()).decode()
     return _answer(review, allowed=True, patch=patch)
 
@@ -55,6 +55,10 @@ def validate(review: Json) -> Json:
         case "VirtualService" if not spec.get("hosts"):
             problem = "virtual service must have at least one host"
     return _answer(review, allowed=problem is None, message=f"configuration is invalid: {problem}" if problem else "")
+
+
+def refused(review: Json, message: str) -> Json:
+    return _answer(review, allowed=False, message=message)
 
 
 def is_patched(review: Json) -> bool:

@@ -25,12 +25,23 @@ ROOT_YEARS, SERVING_DAYS = 10, 365
 
 class Authority:
     def __init__(self, certificate: bytes, key: bytes) -> None:
-        self.certificate = certificate
+        self.certificate, self.key = certificate, key
         self._root = x509.load_pem_x509_certificate(certificate)
         loaded = serialization.load_pem_private_key(key, None)
         if not isinstance(loaded, ec.EllipticCurvePrivateKey):
             raise ValueError(f"the key in Secret {SECRET} is not one of the lab")
         self._key = loaded
+
+    @classmethod
+    def new(cls) -> Authority:
+        key = ec.generate_private_key(ec.SECP256R1())
+        name = x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, "cluster.local")])
+        certificate = (
+            _unsigned(key, name, name, datetime.timedelta(days=365 * ROOT_YEARS))
+            .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+            .sign(key, hashes.SHA256())
+        )
+        return cls(certificate.public_bytes(serialization.Encoding.PEM), _key_pem(key))
 
     @property
     def bundle(self) -> str:
@@ -72,14 +83,8 @@ def authority(api: Api, namespace: str) -> Authority:
 
 
 def _new() -> Json:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, "cluster.local")])
-    certificate = (
-        _unsigned(key, name, name, datetime.timedelta(days=365 * ROOT_YEARS))
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    pem = {"ca-cert.pem": certificate.public_bytes(serialization.Encoding.PEM), "ca-key.pem": _key_pem(key)}
+    made = Authority.new()
+    pem = {"ca-cert.pem": made.certificate, "ca-key.pem": made.key}
     return {
         "metadata": {"name": SECRET},
         "type": "istio.io/ca-root",

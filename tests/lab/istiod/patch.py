@@ -63,8 +63,9 @@ def injected(pod: Json, injection: Injection, *, native: bool) -> Json:
     first = _first_container(pod)
     own = [one for kind in ("containers", "initContainers") for one in pod["spec"].get(kind) or () if one["name"] == proxy.NAME]
     if own:
-        annotations[OVERRIDES] = json.dumps({"containers": own})
-        sidecar |= {key: value for key, value in own[0].items() if (key, value) != ("image", "auto")}
+        theirs = [{key: value for key, value in one.items() if (key, value) != ("image", "auto")} for one in own]
+        annotations[OVERRIDES] = json.dumps({"containers": theirs}, separators=(",", ":"))
+        sidecar |= theirs[0]
     native = native and not gateway
     init = [] if gateway else [proxy.init_container(injection.init_image or image)]
     _place(pod["spec"], init, proxy.as_native(sidecar) if native else sidecar, native=native)
@@ -154,8 +155,8 @@ def _workload(pod: Json) -> tuple[str, str]:
     return name, f"kubernetes://apis/{owner['apiVersion']}/namespaces/{namespace}/{kind}s/{name}"
 
 
-def _first_container(pod: Json) -> str:
-    return next((str(one["name"]) for one in pod["spec"]["containers"] if one["name"] != proxy.NAME), proxy.NAME)
+def _first_container(pod: Json) -> str | None:
+    return next((str(one["name"]) for one in pod["spec"]["containers"] if one["name"] != proxy.NAME), None)
 
 
 def _place(spec: Json, init: list[Json], sidecar: Json, *, native: bool) -> None:
@@ -179,9 +180,10 @@ def _label(pod: Json, workload: str, injection: Injection, *, gateway: bool) -> 
         labels[REVISION] = injection.revision
 
 
-def _annotate(annotations: dict[str, str], first: str, injection: Injection) -> None:
-    annotations.setdefault("kubectl.kubernetes.io/default-container", first)
-    annotations.setdefault("kubectl.kubernetes.io/default-logs-container", first)
+def _annotate(annotations: dict[str, str], first: str | None, injection: Injection) -> None:
+    if first:
+        annotations.setdefault("kubectl.kubernetes.io/default-container", first)
+        annotations.setdefault("kubectl.kubernetes.io/default-logs-container", first)
     merged = annotations.get("prometheus.istio.io/merge-metrics") != "false" and annotations.get("prometheus.io/scrape") != "false"
     if merged:
         annotations |= {"prometheus.io/path": "/stats/prometheus", "prometheus.io/port": "15020", "prometheus.io/scrape": "true"}

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import yaml
 
 from ..api import Api, Json
+from ..stages import FAULT
 from .decision import Policy
 from .patch import Injection
 from .versions import version_of
@@ -24,6 +25,7 @@ class Identity:
     namespace: str
     pod: str
     environment: dict[str, str]
+    fault: str = ""
 
     @classmethod
     def of(cls, pod: Json) -> Identity:
@@ -31,7 +33,8 @@ class Identity:
         container = next(one for one in pod["spec"]["containers"] if one["name"] == "discovery")
         environment = {one["name"]: one.get("value", "") for one in container.get("env") or ()}
         revision = environment.get("REVISION") or metadata["labels"].get("istio.io/rev") or "default"
-        return cls(revision, version_of(container["image"]), metadata["namespace"], metadata["name"], environment)
+        fault = (metadata.get("annotations") or {}).get(FAULT, "")
+        return cls(revision, version_of(container["image"]), metadata["namespace"], metadata["name"], environment, fault)
 
     @property
     def dashed(self) -> str:
