@@ -43,7 +43,7 @@ def virtual_service(name: str, **labels: str) -> Json:
         "apiVersion": "networking.istio.io/v1",
         "kind": "VirtualService",
         "metadata": {"name": name, "labels": labels},
-        "spec": {"hosts": [name]},
+        "spec": {"hosts": [name], "http": [{"route": [{"destination": {"host": name}}]}]},
     }
 
 

@@ -66,8 +66,16 @@ def _chart(version: str, spec: Mapping[str, t.Any]) -> Path:
         (path / "templates").mkdir(parents=True)
         (path / "Chart.yaml").write_text(yaml.safe_dump({"apiVersion": "v2", "name": "rendered", "version": version}))
         (path / "objects.yaml").write_text(yaml.safe_dump_all(objects))
-        (path / "templates" / "objects.yaml").write_text('{{ .Files.Get "objects.yaml" }}')
+        (path / "upgrade.yaml").write_text(yaml.safe_dump_all(map(_upgrading, objects)))
+        (path / "templates" / "objects.yaml").write_text('{{ .Files.Get (ternary "upgrade.yaml" "objects.yaml" .Release.IsUpgrade) }}')
     return path
+
+
+def _upgrading(item: Json) -> Json:
+    """As an upgrade renders it: Istio's charts leave out the validator's ``failurePolicy`` then, which istiod has changed meanwhile."""
+    if item["kind"] != "ValidatingWebhookConfiguration":
+        return item
+    return item | {"webhooks": [{key: value for key, value in entry.items() if key != "failurePolicy"} for entry in item["webhooks"]]}
 
 
 @cache
