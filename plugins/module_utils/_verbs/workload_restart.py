@@ -5,10 +5,10 @@
 
 from __future__ import annotations
 
-import time
 import typing as t
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 
 from ansible_collections.meshops.istio.plugins.module_utils._kube import restarts
 from ansible_collections.meshops.istio.plugins.module_utils._kube.rolling import Live
@@ -56,7 +56,7 @@ class Options:
             task=Task(
                 namespaces=frozenset(params["namespaces"]),
                 concurrency=params["concurrency"],
-                stamp=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+                stamp=_now(),
                 leaving=params["leaving"],
                 back=params["restored"],
                 choices=choices_of(params),
@@ -65,6 +65,11 @@ class Options:
             version=params["version"],
             patience=Patience.of(params),
         )
+
+
+def _now() -> str:
+    """RFC 3339, as kubectl writes it, but finer: two restarts within a second must not have the same stamp, or the second is none."""
+    return datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def run(options: Options, context: Context) -> Result:
