@@ -281,9 +281,9 @@ def test_the_old_one_that_istioctl_installed_is_removed_by_its_stock(other_lab: 
     istioctl.install(other_lab, old)
     mesh.wait_ready(other_lab, old)
     try:
-        istioctl.tag_set(other_lab, f"t-{old}", old)
         told = tool.fails("control_plane", revision=old, provider="istioctl", state="absent")
         assert f'It is not known what control plane "{old}" consists of.' in told
+        istioctl.tag_set(other_lab, f"t-{old}", old)
         tool.verb("upgrade_state", state="started", revision="1-30-3", from_revision=old, waves=[])
         recorded = stock(other_lab, old)
         assert recorded
