@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 
 import pytest
 
-from tests.lab import manifests, mesh, real
+from tests.lab import manifests, mesh, real, standin_istioctl
 from tests.lab.api import Json
 from tests.lab.cluster import Cluster
 from tests.lab.istiod.patch import OVERRIDES, Injection, injected
@@ -52,6 +52,18 @@ def test_a_control_plane_is_rendered_as_istioctl_renders_it(revision: str, versi
     for one in differences:
         record_property("differed", f"rendering of {version} {revision or 'unrevisioned'}: {one}")
     assert not differences
+
+
+def test_the_gateway_of_a_profile_is_rendered_as_istioctl_renders_it(record_property: Record) -> None:
+    """Its name is the same in all revisions, which is what matters of it."""
+    spec = {"profile": "default", "revision": "1-30-3"}
+    theirs, ours = (
+        _looked_at(one for one in made if one["metadata"]["name"].startswith("istio-ingressgateway"))
+        for made in (manifests.generated("1.30.3", spec), standin_istioctl.generated(manifests.iop("1.30.3", spec), "1.30.3"))
+    )
+    for one in _differences(ours, theirs):
+        record_property("differed", f"gateway of profile default: {one}")
+    assert not _differences(ours, theirs)
 
 
 def _looked_at(objects: Iterable[Json]) -> Json:

@@ -23,6 +23,10 @@ from .api import Json
 PILOT = ("autoscaleEnabled", "autoscaleMin", "autoscaleMax", "replicaCount", "env", "podAnnotations", "podLabels", "nodeSelector")
 """Values that stand at the top of Istio's charts for helm, and under ``pilot`` for istioctl."""
 
+OF_RELEASE = ("release", "app.kubernetes.io/instance")
+RELEASE = "name-of-the-release"
+"""Stands where helm puts it, so that what helm has installed differs from what istioctl renders just as it does of Istio's own charts."""
+
 
 def base_chart(version: str, values: Mapping[str, t.Any]) -> Path:
     """Chart ``base``: its default validator is rendered by istioctl only where it is asked for."""
@@ -61,13 +65,17 @@ def _chart(version: str, spec: Mapping[str, t.Any]) -> Path:
     if not path.exists():
         objects = generated(version, spec)
         for one in objects:
+            labels = one["metadata"].get("labels") or {}
+            labels |= {name: RELEASE for name in OF_RELEASE if name in labels}
             if one["kind"] == "CustomResourceDefinition":
                 one["metadata"].setdefault("annotations", {})["helm.sh/resource-policy"] = "keep"
         (path / "templates").mkdir(parents=True)
         (path / "Chart.yaml").write_text(yaml.safe_dump({"apiVersion": "v2", "name": "rendered", "version": version}))
         (path / "objects.yaml").write_text(yaml.safe_dump_all(objects))
         (path / "upgrade.yaml").write_text(yaml.safe_dump_all(map(_upgrading, objects)))
-        (path / "templates" / "objects.yaml").write_text('{{ .Files.Get (ternary "upgrade.yaml" "objects.yaml" .Release.IsUpgrade) }}')
+        (path / "templates" / "objects.yaml").write_text(
+            '{{ .Files.Get (ternary "upgrade.yaml" "objects.yaml" .Release.IsUpgrade) | replace "' + RELEASE + '" .Release.Name }}'
+        )
     return path
 
 

@@ -13,6 +13,7 @@ import json
 import os
 import sys
 import typing as t
+from collections.abc import Mapping
 from pathlib import Path
 
 import yaml
@@ -23,6 +24,7 @@ from .mesh import NAMESPACE, rendered
 
 GATEWAYS = ("default", "demo", "preview")
 """Profiles that bring a gateway."""
+GATEWAY_PORTS = [{"name": "status-port", "port": 15021}, {"name": "http2", "port": 80}, {"name": "https", "port": 443}]
 
 
 def executable(folder: Path, version: str) -> Path:
@@ -50,10 +52,10 @@ def main(words: list[str]) -> None:
         print(json.dumps({"clientVersion": {"version": version, "revision": "stand-in", "status": "Clean", "tag": version}}))
         return
     text = sys.stdin.read() if given.filename == "-" else Path(given.filename).read_text()
-    print(yaml.safe_dump_all(_generate(yaml.safe_load(text), version), sort_keys=False))
+    print(yaml.safe_dump_all(generated(yaml.safe_load(text), version), sort_keys=False))
 
 
-def _generate(operator: Json, version: str) -> list[Json]:
+def generated(operator: Json, version: str) -> list[Json]:
     spec = operator.get("spec") or {}
     if spec.get("profile", "default") == "empty":
         return []
@@ -70,26 +72,44 @@ def _generate(operator: Json, version: str) -> list[Json]:
 
 def _gateway(revision: str, version: str) -> list[Json]:
     """Of the default profile: its name is the same whatever the revision is."""
-    labels = {"app": "istio-ingressgateway", "istio": "ingressgateway", "istio.io/rev": revision or "default"}
-    labels |= {"operator.istio.io/component": "IngressGateways"}
-    metadata = {"name": "istio-ingressgateway", "namespace": NAMESPACE, "labels": labels}
+    name, account = "istio-ingressgateway", "istio-ingressgateway-service-account"
+    selector = {"app": name, "istio": "ingressgateway"}
+    component = {"istio.io/rev": revision or "default", "operator.istio.io/component": "IngressGateways"}
+    component["install.operator.istio.io/owning-resource"] = "unknown"
+    labels = selector | component
     container = {"name": "istio-proxy", "image": f"docker.io/istio/proxyv2:{version}"}
-    template = {"metadata": {"labels": labels}, "spec": {"containers": [container]}}
-    selector = {"app": "istio-ingressgateway", "istio": "ingressgateway"}
+    template = {"metadata": {"labels": labels}, "spec": {"serviceAccountName": account, "containers": [container]}}
+    target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": name}
+    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": f"{name}-sds"}
+    secrets = {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "watch", "list"]}
     return [
-        {
-            "apiVersion": "apps/v1",
-            "kind": "Deployment",
-            "metadata": metadata,
-            "spec": {"selector": {"matchLabels": selector}, "template": template},
-        },
-        {
-            "apiVersion": "v1",
-            "kind": "Service",
-            "metadata": metadata,
-            "spec": {"selector": selector, "ports": [{"name": "http", "port": 80}]},
-        },
+        _object("v1", "ServiceAccount", account, labels),
+        _object(
+            "apps/v1",
+            "Deployment",
+            name,
+            labels | {"istio.io/dataplane-mode": "none"},
+            spec={"selector": {"matchLabels": selector}, "template": template},
+        ),
+        _object("rbac.authorization.k8s.io/v1", "Role", f"{name}-sds", component, rules=[secrets]),
+        _object(
+            "rbac.authorization.k8s.io/v1",
+            "RoleBinding",
+            f"{name}-sds",
+            component,
+            roleRef=role,
+            subjects=[{"kind": "ServiceAccount", "name": account}],
+        ),
+        _object(
+            "autoscaling/v2", "HorizontalPodAutoscaler", name, labels, spec={"minReplicas": 1, "maxReplicas": 5, "scaleTargetRef": target}
+        ),
+        _object("v1", "Service", name, labels, spec={"selector": selector, "ports": GATEWAY_PORTS}),
     ]
+
+
+def _object(version: str, kind: str, name: str, labels: Mapping[str, str], **content: t.Any) -> Json:
+    metadata = {"name": name, "namespace": NAMESPACE, "labels": dict(labels)}
+    return {"apiVersion": version, "kind": kind, "metadata": metadata, **content}
 
 
 if __name__ == "__main__":
