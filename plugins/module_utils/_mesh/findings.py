@@ -1,0 +1,51 @@
+# SPDX-FileCopyrightText: 2026 The meshops.istio authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a person should know before anything moves: facts with their evidence and the way out. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.errors import MeshError
+
+
+class Topic(StrEnum):
+    """What a finding is about, in the order in which a plan tells them."""
+
+    WAVES = "waves"
+    INJECTION = "injection"
+    RIGHTS = "rights"
+    VERSIONS = "versions"
+    MEANING = "meaning"
+    DISRUPTION = "disruption"
+    DRIFT = "drift"
+    OWNERSHIP = "ownership"
+
+
+class Weight(StrEnum):
+    BLOCKER = "blocker"
+    """Nothing is begun while it holds."""
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One fact: what is so, where it was seen, why it matters, and the command or variable that resolves it."""
+
+    weight: Weight
+    topic: Topic
+    what: str
+    where: str = ""
+    why: str = ""
+    do: str = ""
+
+    def error(self) -> MeshError:
+        return MeshError(self.what, where=self.where, why=self.why, do=self.do)
+
+    def line(self) -> str:
+        """For a warning, which is one paragraph: ``what (where): why; do``."""
+        head = f"{self.what.rstrip('.')} ({self.where})" if self.where else self.what.rstrip(".")
+        tail = "; ".join(part for part in (self.why, self.do) if part)
+        return f"{head}: {tail}." if tail else f"{head}."
