@@ -167,6 +167,25 @@ def test_a_completion_that_was_killed_is_finished(
     assert proxies(lab, [name]) == {REVISION}
 
 
+def test_a_completion_that_fails_stands_paused_and_is_finished(
+    lab: Cluster, tool: Tool, namespaces: Namespaces, old: str, clean_record: None, tmp_path: Path
+) -> None:
+    name = namespaces({"istio.io/rev": old}, APPS)
+    upgraded(tool, old, [name])
+    broken = tmp_path / "helm"
+    broken.write_text(
+        f'#!/bin/sh\ncase " $* " in *--dry-run*) ;; *" uninstall "*) echo "no space left" >&2; exit 1 ;; esac\nexec {HELM} "$@"\n'
+    )
+    broken.chmod(0o755)
+    assert tool.play("complete", mesh_helm=str(broken)).code != 0
+    status = tool.play("status").succeeded().said
+    for words in ('paused at "Remove the old control plane"', "no space left", "run meshops.istio.complete again"):
+        assert words in status, status
+    tool.play("complete", mesh_helm=HELM).succeeded()
+    assert "paused" not in tool.play("status").succeeded().said
+    assert left_of(lab, old) == []
+
+
 def left_of(lab: Cluster, revision: str) -> list[str]:
     """Objects with the label of a revision, of every kind that a control plane consists of."""
     selector = f"istio.io/rev={revision}"
