@@ -11,7 +11,7 @@ module: upgrade_plan
 short_description: Tell what an upgrade would move and restart, and what stands in its way
 version_added: "0.1.0"
 description:
-  - Computes the upgrade from one snapshot of the cluster, and fails where something stands in its way.
+  - Computes the upgrade from one snapshot of the cluster, and fails where something stands in its way; the plan is returned all the same.
   - Nothing is written.
 author: [The meshops.istio authors (@meshops)]
 extends_documentation_fragment:
@@ -98,6 +98,34 @@ version:
   description: The Istio version of the new control plane, as far as it is known.
   returned: success
   type: str
+findings:
+  description:
+    - What you should know before anything moves, blockers first, each by its topic.
+    - Where something blocks, the task fails, and returns all of the plan beside its error.
+  returned: success, and where something blocks
+  type: list
+  elements: dict
+  contains:
+    weight:
+      description: C(blocker) where nothing is begun while it holds, or C(warning).
+      type: str
+    topic:
+      description:
+        - What it is about.
+        - One of C(waves), C(injection), C(rights), C(versions), C(meaning), C(disruption), C(drift) and C(ownership).
+      type: str
+    what:
+      description: The fact, in one sentence.
+      type: str
+    where:
+      description: Where it was seen.
+      type: str
+    why:
+      description: Why it matters.
+      type: str
+    do:
+      description: The command or the variable that resolves it.
+      type: str
 from_revision:
   description: The old revision.
   returned: success

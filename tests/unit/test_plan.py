@@ -43,6 +43,10 @@ def plan(
     return make_plan(snapshot, Target(revision, "1.30.3", old, waves, frozenset(exclude), "istio-system"))
 
 
+def lines(found: Plan) -> tuple[str, ...]:
+    return tuple(finding.line() for finding in found.warnings)
+
+
 def test_the_default_wave_is_all_that_the_old_one_injects() -> None:
     found = plan(MESH)
     assert (found.old, found.waves, found.blockers) == (OLD, (("cart", "shop"),), ())
@@ -130,7 +134,7 @@ BLOCKED = {
 
 @pytest.mark.parametrize("case", BLOCKED.values(), ids=BLOCKED)
 def test_blockers(case: Blocked) -> None:
-    told = [blocker.text() for blocker in plan(case.snapshot, *case.waves, revision=case.revision, old=case.old).blockers]
+    told = [blocker.error().text() for blocker in plan(case.snapshot, *case.waves, revision=case.revision, old=case.old).blockers]
     assert any(case.says in text for text in told), told
 
 
@@ -143,13 +147,13 @@ def test_what_is_orphaned_outside_of_named_waves_or_excluded_does_not_block() ->
     there = mesh((SHOP, namespace("legacy", rev="1-28-2")), ((deployment("a", "legacy"), proxy("1-28-2", "1.28.2")),))
     named = plan(there, ("shop",))
     assert named.blockers == ()
-    assert "deploy/a in legacy has a sidecar and would get none now: it is orphaned, and left alone." in named.warnings
+    assert "deploy/a in legacy has a sidecar and would get none now: it is orphaned, and left alone." in lines(named)
     assert plan(there, exclude=("legacy",)).blockers == ()
 
 
 def test_what_nobody_serves_is_not_moved_since_it_could_not_be_given_back() -> None:
     there = mesh((SHOP, namespace("legacy", rev="1-28-2"), namespace("void", rev="typo")), ((deployment("a", "legacy"), proxy("1-28-2")),))
-    told = [blocker.text() for blocker in plan(there, ("legacy", "void")).blockers]
+    told = [blocker.error().text() for blocker in plan(there, ("legacy", "void")).blockers]
     assert 'Namespace "legacy" would lose its sidecars.' in told[0]
     assert "kubectl label namespace legacy istio.io/rev=default --overwrite" in told[0]
     assert 'Namespace "void" asks for what nobody serves.' in told[1]
@@ -159,12 +163,12 @@ def test_a_gateway_is_no_orphan_and_is_told_where_it_moves() -> None:
     gateway = replace(deployment("gw", "shop"), gateway=True)
     found = plan(mesh((SHOP,), ((gateway, proxy()), (deployment("web", "shop"), proxy()))))
     assert (found.blockers, [j.workload.short for j in found.restarts]) == ((), ["deploy/web"])
-    assert found.warnings == ("deploy/gw in shop is a gateway: not restarted, its next pods get 1-30-3.",)
+    assert lines(found) == ("deploy/gw in shop is a gateway: not restarted, its next pods get 1-30-3.",)
 
 
 def test_what_is_unhealthy_already_is_told_before_anything_moves() -> None:
     sick = replace(deployment("web", "shop"), replicas=2, total=2, updated=2, available=1)
-    assert plan(mesh((SHOP,), ((sick, proxy()),))).warnings == (
+    assert lines(plan(mesh((SHOP,), ((sick, proxy()),)))) == (
         "deploy/web in shop is unhealthy already, 1 of 2 pods: its restart may not come to an end.",
     )
 
@@ -179,14 +183,14 @@ RENDERED = {
 @pytest.mark.parametrize(("brings", "says"), RENDERED.values(), ids=RENDERED)
 def test_what_the_chart_would_do_besides_is_seen_before(brings: tuple[Injector, ...], says: str) -> None:
     target = Target(NEW, "1.30.3", None, (), frozenset(), "istio-system", brings, f"istiod-{NEW}")
-    told = [blocker.text() for blocker in make_plan(MESH, target).blockers]
+    told = [blocker.error().text() for blocker in make_plan(MESH, target).blockers]
     assert (says in told[0]) if says else told == []
 
 
 def test_a_control_plane_of_somebody_else_is_not_taken_over() -> None:
     target = Target(NEW, "1.30.3", None, (), frozenset(), "istio-system", (expected_injector(NEW),), f"istiod-{NEW}")
     there = replace(MESH, injectors=(unrevisioned(), expected_injector(NEW)))
-    assert "is not of helm release istiod-1-30-3" in make_plan(there, target).blockers[0].text()
+    assert "is not of helm release istiod-1-30-3" in make_plan(there, target).blockers[0].error().text()
     ours = replace(expected_injector(NEW), owner=f"istiod-{NEW}")
     assert make_plan(replace(MESH, injectors=(unrevisioned(), ours)), target).blockers == ()
 
@@ -211,10 +215,10 @@ def test_followers_of_a_tag_move_only_when_they_are_named_and_are_told() -> None
     web = ((deployment("front", "web"), proxy()),)
     there = mesh((SHOP, namespace("web", rev="prod")), web, injectors=(unrevisioned(), tag("prod", OLD)))
     assert plan(there).waves == (("shop",),)
-    assert plan(there).warnings == ('1 namespace not in any wave: web. New pods there still get "default".',)
+    assert lines(plan(there)) == ('1 namespace not in any wave: web. New pods there still get "default".',)
     named = plan(there, ("shop", "web"))
     assert [move.namespace.name for move in named.moves] == ["shop", "web"]
-    assert any('"web" follows tag "prod"' in warning for warning in named.warnings)
+    assert any('"web" follows tag "prod"' in warning for warning in lines(named))
 
 
 def test_when_the_old_one_is_gone_nothing_is_left_to_do() -> None:

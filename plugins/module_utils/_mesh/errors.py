@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 
 class MeshError(Exception):
     """Something that the user can put right: what, where, why, what to do."""
@@ -29,11 +31,16 @@ class Blocked(MeshError):
 
     kind = "blocked"
 
-    def __init__(self, blockers: tuple[MeshError, ...]) -> None:
+    def __init__(self, blockers: tuple[MeshError, ...], facts: Mapping[str, object] | None = None) -> None:
         first = blockers[0]
         super().__init__(first.what, where=first.where, why=first.why, do=first.do)
         self.blockers = blockers
+        self.facts = facts or {}
+        """What was found besides, which the result holds as if nothing were in the way."""
 
     def text(self) -> str:
         head = [f"{len(self.blockers)} things stand in the way; nothing was written."] if len(self.blockers) > 1 else []
         return "\n".join(head + [MeshError.text(blocker) for blocker in self.blockers])
+
+    def as_ansible(self) -> dict[str, object]:
+        return {**self.facts, **MeshError.as_ansible(self)}

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -49,3 +50,25 @@ class Finding:
         head = f"{self.what.rstrip('.')} ({self.where})" if self.where else self.what.rstrip(".")
         tail = "; ".join(part for part in (self.why, self.do) if part)
         return f"{head}: {tail}." if tail else f"{head}."
+
+    def facts(self) -> dict[str, str]:
+        return {name: str(value) for name, value in (("weight", self.weight), ("topic", self.topic))} | {
+            "what": self.what,
+            "where": self.where,
+            "why": self.why,
+            "do": self.do,
+        }
+
+
+def blocker(topic: Topic, what: str, *, where: str = "", why: str = "", do: str = "") -> Finding:
+    return Finding(Weight.BLOCKER, topic, what, where, why, do)
+
+
+def warning(topic: Topic, what: str, *, where: str = "", why: str = "", do: str = "") -> Finding:
+    return Finding(Weight.WARNING, topic, what, where, why, do)
+
+
+def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Blockers first, each by its topic; within a topic as they were found. What is found twice is told once."""
+    weights, topics = tuple(Weight), tuple(Topic)
+    return tuple(sorted(dict.fromkeys(findings), key=lambda one: (weights.index(one.weight), topics.index(one.topic))))

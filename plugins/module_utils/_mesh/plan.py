@@ -7,14 +7,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.blockers import blockers_of, warnings_of
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.errors import MeshError
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.findings import Finding, Topic, Weight, in_order, warning
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.installing import install_findings
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.moving import move_findings
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.namespaces import (
     Move,
     move_to,
 )
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.predict import as_before, predict
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.recipes import Way, way_of
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.restarting import restart_findings
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.snapshot import Snapshot
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.waves import Target, default_waves, named_waves, old_revision
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.workloads import Judged, Standing
@@ -29,8 +31,16 @@ class Plan:
     """What is restarted by us."""
     ways: tuple[tuple[Judged, Way], ...]
     """All that is stale then, with how it gets its new sidecars."""
-    blockers: tuple[MeshError, ...]
-    warnings: tuple[str, ...]
+    findings: tuple[Finding, ...]
+    """In the order in which they are told."""
+
+    @property
+    def blockers(self) -> tuple[Finding, ...]:
+        return tuple(finding for finding in self.findings if finding.weight is Weight.BLOCKER)
+
+    @property
+    def warnings(self) -> tuple[Finding, ...]:
+        return tuple(finding for finding in self.findings if finding.weight is Weight.WARNING)
 
 
 def make_plan(snapshot: Snapshot, target: Target) -> Plan:
@@ -44,5 +54,14 @@ def make_plan(snapshot: Snapshot, target: Target) -> Plan:
     after = predict(snapshot, target.revision, target.version, names)
     ways = tuple((judged, way_of(judged.workload, target.choices)) for judged in after.standing(Standing.STALE, names))
     restarts = tuple(judged for judged, way in ways if way.by_us)
-    blockers = (*([problem] if problem else []), *wave_blockers, *blockers_of(snapshot, before, after, target, names))
-    return Plan(old, waves, moves, restarts, ways, blockers, tuple(warnings_of(before, after, target, names, old)))
+    findings = in_order(
+        (
+            *([problem] if problem else []),
+            *wave_blockers,
+            *install_findings(snapshot, target),
+            *move_findings(before, after, target, names, old),
+            *restart_findings(after, target, names),
+            *(warning(Topic.RIGHTS, unknown) for unknown in snapshot.unknowns()),
+        )
+    )
+    return Plan(old, waves, moves, restarts, ways, findings)

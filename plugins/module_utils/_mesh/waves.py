@@ -9,7 +9,7 @@ import typing as t
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.errors import MeshError
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.findings import Finding, Topic, blocker
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.injection import Injector
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.namespaces import (
     DATAPLANE_MODE,
@@ -43,7 +43,7 @@ class Target:
     choices: Choices = field(default_factory=Choices)
 
 
-def old_revision(before: Snapshot, target: Target, named: Sequence[str]) -> tuple[str | None, MeshError | None]:
+def old_revision(before: Snapshot, target: Target, named: Sequence[str]) -> tuple[str | None, Finding | None]:
     """The revision that is left: the one that the user names, or the only one besides the target that injects.
 
     Where the waves name namespaces, only what these get counts.
@@ -53,8 +53,11 @@ def old_revision(before: Snapshot, target: Target, named: Sequence[str]) -> tupl
         if target.come_from in found:
             return target.come_from, None
         there = ", ".join(found) or "none"
-        return None, MeshError(
-            f'There is no control plane "{target.come_from}" to come from.', where=f"there are: {there}", do="correct mesh_from"
+        return None, blocker(
+            Topic.WAVES,
+            f'There is no control plane "{target.come_from}" to come from.',
+            where=f"there are: {there}",
+            do="correct mesh_from",
         )
     known = [name for name in named if name in before.namespace]
     serving = sorted({r for r in found if (set(before.injected_by(r)) & set(known) if known else before.injected_by(r))}) or found
@@ -63,22 +66,27 @@ def old_revision(before: Snapshot, target: Target, named: Sequence[str]) -> tupl
     if not serving and any(i.revision == target.revision for i in before.injectors):
         return None, None  # the old one is gone already: nothing is left to come from
     if not serving:
-        return None, MeshError(
+        return None, blocker(
+            Topic.WAVES,
             "There is no control plane to upgrade from.",
             why="no MutatingWebhookConfiguration of another revision injects anything here",
             do="check that this is the cluster that was meant; a first installation needs no canary upgrade",
         )
-    return None, MeshError("Several revisions could be the old one.", where=", ".join(serving), do=f"name it: mesh_from={serving[0]}")
+    return None, blocker(
+        Topic.WAVES, "Several revisions could be the old one.", where=", ".join(serving), do=f"name it: mesh_from={serving[0]}"
+    )
 
 
-def named_waves(before: Snapshot, target: Target) -> tuple[tuple[tuple[str, ...], ...], list[MeshError]]:
+def named_waves(before: Snapshot, target: Target) -> tuple[tuple[tuple[str, ...], ...], list[Finding]]:
     """The waves as the user names them, by names or selectors, and what is wrong with them."""
-    blockers: list[MeshError] = []
+    blockers: list[Finding] = []
     waves = tuple(_wave(before, wave, number, target, blockers) for number, wave in enumerate(target.waves, start=1))
     names = [name for wave in waves for name in wave]
     for name in sorted({name for name in names if names.count(name) > 1}):
         numbers = " and ".join(str(number) for number, wave in enumerate(waves, start=1) if name in wave)
-        blockers.append(MeshError(f'Namespace "{name}" is in two waves.', where=f"mesh_waves: {numbers}", do="leave it in one of them"))
+        blockers.append(
+            blocker(Topic.WAVES, f'Namespace "{name}" is in two waves.', where=f"mesh_waves: {numbers}", do="leave it in one of them")
+        )
     return waves, blockers
 
 
@@ -108,7 +116,7 @@ def refuses(namespace: Namespace) -> str:
     return f"{DATAPLANE_MODE}=ambient" if namespace.labels.get(DATAPLANE_MODE) == "ambient" else ""
 
 
-def _wave(before: Snapshot, wave: Wave, number: int, target: Target, blockers: list[MeshError]) -> tuple[str, ...]:
+def _wave(before: Snapshot, wave: Wave, number: int, target: Target, blockers: list[Finding]) -> tuple[str, ...]:
     where = f"mesh_waves, wave {number}"
     if isinstance(wave, str):
         selector = parse(wave)
@@ -120,17 +128,23 @@ def _wave(before: Snapshot, wave: Wave, number: int, target: Target, blockers: l
     missing = [name for name in names if name not in before.namespace]
     if missing:
         blockers.append(
-            MeshError("Some namespaces do not exist.", where=f"{where}: {', '.join(missing)}", do="correct the names, or create them first")
+            blocker(
+                Topic.WAVES,
+                "Some namespaces do not exist.",
+                where=f"{where}: {', '.join(missing)}",
+                do="correct the names, or create them first",
+            )
         )
     refusing = {name: refuses(before.namespace[name]) for name in names if name in before.namespace}
     blockers += [_refusing(name, label, where) for name, label in refusing.items() if label]
     if not names:
-        blockers.append(MeshError("A wave is empty.", where=where, why=why, do="correct the wave, or leave it out"))
+        blockers.append(blocker(Topic.WAVES, "A wave is empty.", where=where, why=why, do="correct the wave, or leave it out"))
     return names
 
 
-def _refusing(name: str, label: str, where: str) -> MeshError:
-    return MeshError(
+def _refusing(name: str, label: str, where: str) -> Finding:
+    return blocker(
+        Topic.WAVES,
         f'Namespace "{name}" keeps sidecars out.',
         where=f"{where}: label {label}",
         why="the move would give its pods sidecars against that",

@@ -90,15 +90,16 @@ def run(options: Options, context: Context) -> Result:
         applied.check_free(context.cluster, _applied(options), parts)
     snapshot = take(context.cluster)
     plan = make_plan(snapshot, target)
+    facts: dict[str, object] = {"cluster_uid": context.cluster.uid(), "version": target.version, **_facts(plan)}
     if plan.blockers:
-        raise Blocked(plan.blockers)
+        raise Blocked(tuple(finding.error() for finding in plan.blockers), facts)
     sentence = _sentence(plan, target)
     if options.report:
         context.say("\n".join([sentence, *plan_report(plan)]))
     return Result(
         msg=sentence,
-        facts={"cluster_uid": context.cluster.uid(), "version": target.version, **_facts(plan)},
-        warnings=(*(parts.warnings if parts else ()), *plan.warnings),
+        facts=facts,
+        warnings=(*(parts.warnings if parts else ()), *(finding.line() for finding in plan.warnings)),
         predicted=True,
     )
 
@@ -130,6 +131,7 @@ def _facts(plan: Plan) -> dict[str, object]:
             {"workload": judged.workload.path, "recipe": str(way.recipe), "how": way.text, "variable": way.variable or None}
             for judged, way in plan.ways
         ],
+        "findings": [finding.facts() for finding in plan.findings],
     }
 
 
