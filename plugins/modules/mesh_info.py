@@ -11,8 +11,10 @@ module: mesh_info
 short_description: Tell what is true of a mesh now
 version_added: "0.1.0"
 description:
-  - Reads control planes, injectors, namespaces with what they resolve to, and workloads with the revision of their proxies.
-  - One list call a kind over the whole cluster; nothing is written.
+  - Reads control planes, injectors, validators, namespaces with what they resolve to, and workloads with what their proxies are and what
+    a new pod would get.
+  - Names what is wrong, with cause, effect and the way out, also that about which C(istioctl analyze) says nothing.
+  - Nothing is written. One list a kind is read over the whole cluster, so that requests grow with pages, not with namespaces or pods.
 author: [The meshops.istio authors (@meshops)]
 extends_documentation_fragment:
   - meshops.istio.auth
@@ -20,6 +22,16 @@ extends_documentation_fragment:
   - meshops.istio.attributes.reads
   - meshops.istio.istio_namespace
 options:
+  gather_subset:
+    description:
+      - Which parts are read, as for M(ansible.builtin.setup). V(min) is always read, but for V(!min). V(all) is everything, and V(!) in
+        front of a name leaves it out.
+      - V(min) is control planes, injectors, validators and namespaces; seven lists and three single requests, whatever the cluster's size.
+      - V(workloads) is all that has pods, down to its owner, and gateways; one list each of Deployments, StatefulSets, DaemonSets, pods,
+        PodDisruptionBudgets, and of ReplicaSets and ReplicationControllers of nobody. Without it, findings about workloads are left out.
+    type: list
+    elements: str
+    default: [workloads]
   report:
     description: Print the status table at once, besides returning it.
     type: bool
@@ -38,7 +50,12 @@ EXAMPLES = r"""
 
 - name: Name them
   ansible.builtin.debug:
-    msg: "{{ mesh.workloads | selectattr('stale') | map(attribute='name') }}"
+    msg: "{{ mesh.workloads | selectattr('stale') | map(attribute='path') }}"
+
+- name: Show what is wrong, and the way out of each
+  ansible.builtin.debug:
+    msg: "{{ item.what }} {{ item.do }}"
+  loop: "{{ mesh.findings | selectattr('weight', '==', 'warning') }}"
 """
 
 RETURN = r"""
@@ -78,26 +95,261 @@ report:
   returned: success
   type: list
   elements: str
+findings:
+  description:
+    - What is wrong with the mesh now, the worst first, as far as it was read.
+    - A C(note) is nothing wrong, and good to know.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    weight:
+      description: V(warning) or V(note).
+      type: str
+    topic:
+      description: What it is about, for example V(injection), V(validation) or V(proxies).
+      type: str
+    what:
+      description: The fact, in one sentence.
+      type: str
+    where:
+      description: The objects in which it was seen.
+      type: str
+    why:
+      description: The cause, and the effect.
+      type: str
+    do:
+      description: The way out.
+      type: str
+unknown:
+  description: What could not be seen, each as a sentence. Nothing is claimed about it.
+  returned: success
+  type: list
+  elements: str
 control_planes:
-  description: Revision, namespace, name, version and whether it is ready.
-  returned: success
+  description: Those that run here, and those that are only called by a url.
+  returned: with subset V(min)
   type: list
   elements: dict
+  contains:
+    revision:
+      description: Its name; V(default) is the unrevisioned one.
+      type: str
+    namespace:
+      description: Of its Deployment; V(none) for one that does not run here, as are the next four.
+      type: str
+    name:
+      description: Of its Deployment.
+      type: str
+    version:
+      description: By its image; V(none) where that tells nothing.
+      type: str
+    ready:
+      description: Whether all its replicas are available.
+      type: bool
+    replicas:
+      description: How many are C(wanted), and how many are C(ready).
+      type: dict
+    tags:
+      description: The tags that point at it.
+      type: list
+      elements: str
+    installed_by:
+      description: V(istioctl), V(helm), V(sail), V(asmcli), V(google-managed), V(meshops) for this collection without helm, or V(unknown).
+      type: str
+    evidence:
+      description: What says so.
+      type: str
+    ca_roots:
+      description: Fingerprints (SHA-256) of the certificates in the caBundles of its injectors.
+      type: list
+      elements: str
 injectors:
-  description: Name, revision, tag, Service, whether it is disabled, and whether each entry has a CA.
-  returned: success
+  description: MutatingWebhookConfigurations that inject sidecars.
+  returned: with subset V(min)
   type: list
   elements: dict
+  contains:
+    name:
+      description: Of the configuration.
+      type: str
+    revision:
+      description: Whom it belongs to.
+      type: str
+    tag:
+      description: The tag that it stands for; V(none) for a revision's own.
+      type: str
+    default:
+      description: Whether it serves C(istio-injection=enabled).
+      type: bool
+    legacy:
+      description: Whether it is of the form of 1.9 and before, by which pods cannot ask.
+      type: bool
+    disabled:
+      description: Whether it matches nothing, as istioctl leaves it beside a default tag.
+      type: bool
+    service:
+      description: Whom it calls; V(none) for a url.
+      type: str
+    namespace:
+      description: Of that Service.
+      type: str
+    service_exists:
+      description: Whether that Service is there; V(none) where it is not known.
+      type: bool
+    endpoints:
+      description: How many ready endpoints it has; V(none) where it is not known.
+      type: int
+    url:
+      description: Whom it calls, where that is no Service.
+      type: str
+    port:
+      description: Of the Service.
+      type: int
+    path:
+      description: Where it is asked.
+      type: str
+    ca:
+      description: Whether each entry has a caBundle, or a url that needs none.
+      type: bool
+    entries:
+      description: Name, rules and CA of each of its webhooks.
+      type: list
+      elements: dict
+validators:
+  description: ValidatingWebhookConfigurations that judge objects of Istio.
+  returned: with subset V(min)
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: Of the configuration.
+      type: str
+    revision:
+      description: Whom it belongs to.
+      type: str
+    tag:
+      description: The tag that it belongs to.
+      type: str
+    default:
+      description: Whether it judges what names no revision.
+      type: bool
+    failure_policy:
+      description: V(Fail) or V(Ignore), what becomes of an object that cannot be judged.
+      type: str
+    service:
+      description: Whom it calls; V(none) for a url.
+      type: str
+    namespace:
+      description: Of that Service.
+      type: str
+    service_exists:
+      description: Whether that Service is there; V(none) where it is not known.
+      type: bool
+    endpoints:
+      description: How many ready endpoints it has; V(none) where it is not known.
+      type: int
+    url:
+      description: Whom it calls, where that is no Service.
+      type: str
+    port:
+      description: Of the Service.
+      type: int
+    path:
+      description: Where it is asked.
+      type: str
+    ca:
+      description: Whether it has a caBundle.
+      type: bool
 namespaces:
-  description: Name, injection labels, the revision that a plain pod gets, and recorded prior labels.
-  returned: success
+  description: All namespaces, and what becomes of a plain pod in each.
+  returned: with subset V(min)
   type: list
   elements: dict
+  contains:
+    name:
+      description: Its name.
+      type: str
+    labels:
+      description: C(istio-injection) and C(istio.io/rev); V(none) is absent.
+      type: dict
+    gets:
+      description: The revision that a plain pod gets; V(none) for no sidecar.
+      type: str
+    refused:
+      description: Why the API server would refuse the pod now; V(none) where it would not.
+      type: str
+    injectors:
+      description: The injectors that are asked, in the order in which they are.
+      type: list
+      elements: str
+    ambient:
+      description: Whether it is in ambient mode.
+      type: bool
+    prior:
+      description: The labels to which a rollback leads, where an upgrade has moved it.
+      type: dict
 workloads:
-  description: Kind, namespace, name, the revision that a new pod gets, revisions of the running proxies, and standing.
-  returned: success
+  description: What has pods, down to its owner. A gateway is none of these.
+  returned: with subset V(workloads)
   type: list
   elements: dict
+  contains: &workload
+    kind:
+      description: Of the owner, for example V(Deployment).
+      type: str
+    group:
+      description: Of its API; empty for Kubernetes' own kinds.
+      type: str
+    namespace:
+      description: Its namespace.
+      type: str
+    name:
+      description: Its name.
+      type: str
+    path:
+      description: All of it, as in V(pay/deploy/api).
+      type: str
+    asks:
+      description: What its template asks for by itself; V(in), V(out), or V(default) where the namespace decides.
+      type: str
+    gets:
+      description: The revision that a new pod would get; V(none) for no sidecar.
+      type: str
+    gets_version:
+      description: The version of that; V(none) where it is not known.
+      type: str
+    refused:
+      description: Why the API server would refuse a new pod now; V(none) where it would not.
+      type: str
+    pods:
+      description: How many run.
+      type: int
+    proxies:
+      description: How many of them have which revision's proxy.
+      type: dict
+    versions:
+      description: How many of them have a proxy of which version.
+      type: dict
+    sidecar:
+      description: V(container), V(native), V(mixed), or V(none) without one.
+      type: str
+    standing:
+      description: V(current), V(stale), V(orphaned), V(outside), V(empty), or V(gateway).
+      type: str
+    stale:
+      description: Whether a new pod would get another revision or version than a running one has.
+      type: bool
+gateways:
+  description: What is a proxy itself.
+  returned: with subset V(workloads)
+  type: list
+  elements: dict
+  contains:
+    <<: *workload
+    type:
+      description: V(injected), V(gateway-api), or V(rendered) for one that is installed whole.
+      type: str
 """
 
 from ansible_collections.meshops.istio.plugins.module_utils._runtime.run import run_module

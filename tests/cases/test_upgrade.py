@@ -81,7 +81,7 @@ def test_an_unrevisioned_mesh_as_istioctl_leaves_it(other_lab: Cluster, namespac
     names = ["shop", namespaces(ENABLED, [samples.deployment("api"), samples.gateway("edge-istio", managed=True)], on=other_lab)]
     before = labels(other_lab, names)
     gateways = {(mesh.NAMESPACE, "istio-ingressgateway"), (names[1], "edge-istio")}
-    assert {(w["namespace"], w["name"]) for w in tool.verb("mesh_info")["workloads"] if w["standing"] == "gateway"} == gateways
+    assert {(w["namespace"], w["name"]) for w in tool.verb("mesh_info")["gateways"]} == gateways
     upgraded = tool.play("canary_upgrade", **variables(revision, VERSION)).succeeded()
     assert "orphaned" not in upgraded.text
     assert proxies(other_lab, names) == {revision, None}

@@ -12,7 +12,7 @@ import pytest
 
 from ansible_collections.meshops.istio.plugins.module_utils._kube import endpoints
 from ansible_collections.meshops.istio.plugins.module_utils._kube.workloads import pod, workload
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.workloads import Owner
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.workloads import Gateway, Owner
 from tests.unit.figures.table import Figures
 
 Json = dict[str, t.Any]
@@ -27,21 +27,27 @@ def deployment(containers: list[str], *, labels: Json | None = None, annotations
 
 
 GATEWAYS = {
-    "an application": (deployment(["app"]), False),
-    "a gateway that is rendered whole": (deployment(["istio-proxy"]), True),
-    "a gateway that injection makes": (deployment(["istio-proxy"], annotations={"inject.istio.io/templates": "gateway"}), True),
-    "a gateway among other templates": (deployment(["app"], annotations={"inject.istio.io/templates": "grpc-agent, gateway"}), True),
-    "one that Gateway API manages": (deployment(["istio-proxy"], labels={"gateway.istio.io/managed": "istio.io-gateway-controller"}), True),
+    "an application": (deployment(["app"]), Gateway.NONE),
+    "a gateway that is rendered whole": (deployment(["istio-proxy"]), Gateway.RENDERED),
+    "a gateway that injection makes": (deployment(["istio-proxy"], annotations={"inject.istio.io/templates": "gateway"}), Gateway.INJECTED),
+    "a gateway among other templates": (
+        deployment(["app"], annotations={"inject.istio.io/templates": "grpc-agent, gateway"}),
+        Gateway.INJECTED,
+    ),
+    "one that Gateway API manages": (
+        deployment(["istio-proxy"], labels={"gateway.istio.io/managed": "istio.io-gateway-controller"}),
+        Gateway.MANAGED,
+    ),
     "an application that kube-inject has written": (
         deployment(["app", "istio-proxy"], annotations={"sidecar.istio.io/status": '{"revision": "default"}'}),
-        False,
+        Gateway.NONE,
     ),
-    "an application that sets its own proxy": (deployment(["app", "istio-proxy"]), False),
+    "an application that sets its own proxy": (deployment(["app", "istio-proxy"]), Gateway.NONE),
 }
 
 
 @pytest.mark.parametrize(("item", "gateway"), GATEWAYS.values(), ids=GATEWAYS)
-def test_a_gateway_is_told_from_what_has_a_sidecar(item: Json, gateway: bool) -> None:
+def test_a_gateway_is_told_from_what_has_a_sidecar(item: Json, gateway: Gateway) -> None:
     assert workload("Deployment")(item).gateway is gateway
 
 
@@ -56,6 +62,49 @@ def test_the_sidecar_of_a_real_injected_pod_is_found_wherever_it_is(figures: Fig
         assert found.proxy.revision == said["annotations"]["istio.io/rev"], name
         assert found.proxy.version in (name.split()[0], None), name
         assert found.proxy.native == ("native" in name), name
+
+
+def sidecar(containers: Json, **metadata: Json) -> Json:
+    return {"metadata": {"namespace": "shop", "name": "web", "uid": "1", **metadata}, "spec": {"containers": [{"name": "app"}, containers]}}
+
+
+def connecting(variable: str, value: str, version: str = "1.29.6") -> Json:
+    return {"name": "istio-proxy", "image": f"istio/proxyv2:{version}", "env": [{"name": variable, "value": value}]}
+
+
+PROXY, OLD_PROXY = ({"name": "istio-proxy", "image": f"istio/proxyv2:{version}"} for version in ("1.29.6", "1.9.8-asm.6"))
+ANNOTATED, LABELLED = {"istio.io/rev": "1-29-6"}, {"istio.io/rev": "prod"}
+ADDRESS = '{"discoveryAddress":"istiod-1-29-6.istio-system.svc:15012"}'
+
+
+def status(revision: str | None) -> Json:
+    return {"sidecar.istio.io/status": json.dumps({"containers": None, **({"revision": revision} if revision else {})})}
+
+
+REVISIONS: dict[str, tuple[Json, str | None, str | None]] = {
+    "the annotation first": (sidecar(PROXY, annotations=ANNOTATED | status("1-29-6"), labels=LABELLED), "1-29-6", None),
+    "an annotation that the status contradicts": (sidecar(PROXY, annotations=ANNOTATED | status("1-30-3")), "1-29-6", "1-30-3"),
+    "an annotation beside a status that is no JSON": (
+        sidecar(PROXY, annotations=ANNOTATED | {"sidecar.istio.io/status": "{"}),
+        "1-29-6",
+        None,
+    ),
+    "then the status": (sidecar(connecting("CA_ADDR", "istiod.istio-system.svc:15012"), annotations=status("1-16-7")), "1-16-7", None),
+    "then where it connects to": (sidecar(connecting("PROXY_CONFIG", ADDRESS), annotations=status(None)), "1-29-6", None),
+    "then where its certificates come from": (sidecar(connecting("CA_ADDR", "istiod.istio-system.svc:15012")), "default", None),
+    "an address elsewhere tells nothing": (sidecar(connecting("CA_ADDR", "meshca.googleapis.com:443")), None, None),
+    "a label only where injection writes it": (sidecar(OLD_PROXY, labels={"istio.io/rev": "asm-198-6"}), "asm-198-6", None),
+    "a label of a user's may be a tag": (sidecar(PROXY, labels=LABELLED), None, None),
+}
+
+
+@pytest.mark.parametrize(("item", "revision", "contradicted"), REVISIONS.values(), ids=REVISIONS)
+def test_the_revision_of_a_proxy_is_read_in_the_order_in_which_it_can_be_relied_on(
+    item: Json, revision: str | None, contradicted: str | None
+) -> None:
+    found = pod(item).proxy
+    assert found is not None
+    assert (found.revision, found.status) == (revision, contradicted)
 
 
 OWNERS = {

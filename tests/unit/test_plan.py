@@ -31,6 +31,7 @@ from ansible_collections.meshops.istio.plugins.module_utils._mesh.served import 
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.snapshot import Snapshot, expected_injector
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.status import report
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.waves import Target
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.workloads import Gateway
 from tests.unit.meshes import NEW, OLD, deployment, mesh, namespace, plane, proxy, tag, unrevisioned
 
 SHOP, CART = namespace("shop", injection="enabled"), namespace("cart", injection="enabled")
@@ -160,7 +161,7 @@ def test_what_nobody_serves_is_not_moved_since_it_could_not_be_given_back() -> N
 
 
 def test_a_gateway_is_no_orphan_and_is_told_where_it_moves() -> None:
-    gateway = replace(deployment("gw", "shop"), gateway=True)
+    gateway = replace(deployment("gw", "shop"), gateway=Gateway.RENDERED)
     found = plan(mesh((SHOP,), ((gateway, proxy()), (deployment("web", "shop"), proxy()))))
     assert (found.blockers, [j.workload.short for j in found.restarts]) == ((), ["deploy/web"])
     assert lines(found) == ("deploy/gw in shop is a gateway: not restarted, its next pods get 1-30-3.",)

@@ -24,7 +24,7 @@ from ansible_collections.meshops.istio.plugins.module_utils._mesh.referrers impo
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision import REVISION
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.selectors import Operator, Requirement, Selector
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.snapshot import Snapshot, expected_injector
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.workloads import Proxy, Workload
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.workloads import Gateway, Proxy, Workload
 from tests.unit.meshes import deployment, mesh, namespace, plane, proxy, tag, unrevisioned
 
 OLD, NEW = "1-29-6", "1-30-3"
@@ -135,7 +135,7 @@ CASES = {
     "a gateway runs it": Case(
         ("gateways istio-system/deploy/gateway", "their own installer"),
         namespaces=(MOVED, namespace("istio-system")),
-        pods=((replace(deployment("gateway", "istio-system"), gateway=True), proxy(OLD)),),
+        pods=((replace(deployment("gateway", "istio-system"), gateway=Gateway.RENDERED), proxy(OLD)),),
     ),
     "an object of Istio is pinned to it": Case(
         ("shop/virtualservices.networking.istio.io/web", "hides them from every other control plane"),

@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from ansible_collections.meshops.istio.plugins.module_utils._kube.cluster import Json
 from ansible_collections.meshops.istio.plugins.module_utils._kube.webhooks import helm_release_of, rendered
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.injection import ENTRY_SUFFIX, Entry
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.referrers import DEFAULT_VALIDATOR
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision import DEFAULT, REVISION, TAG
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.selectors import Operator, Requirement, Selector
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.validators import DEFAULT_VALIDATOR
 
 _API = "admissionregistration.k8s.io/v1"
 MANAGED_BY = {"app.kubernetes.io/managed-by": "meshops"}

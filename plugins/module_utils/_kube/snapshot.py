@@ -13,11 +13,16 @@ from ansible_collections.meshops.istio.plugins.module_utils._kube.follow import 
 from ansible_collections.meshops.istio.plugins.module_utils._kube.namespaces import all_namespaces
 from ansible_collections.meshops.istio.plugins.module_utils._kube.webhooks import all_injectors
 from ansible_collections.meshops.istio.plugins.module_utils._kube.workloads import KINDS, POD_HASH, PODS, image_of, makers, pod, workload
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.installer import Marks, installed_by
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision import DEFAULT, REVISION, version_of_image
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.snapshot import ControlPlane, Snapshot
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.workloads import Workload, family
 
 ISTIOD = {"app": "istiod"}
+DISCOVERY = "discovery"
+"""Its container."""
+CLUSTER_ID, KUBERNETES = "CLUSTER_ID", "Kubernetes"
+"""The name by which istiod knows its own cluster, and the one that it has where none is given."""
 
 
 def take(cluster: Cluster) -> Snapshot:
@@ -79,6 +84,27 @@ def control_plane(item: Json, deployment: Workload) -> ControlPlane | None:
         revision=labels.get(REVISION) or DEFAULT,
         namespace=deployment.namespace,
         name=deployment.name,
-        version=version_of_image(image_of(item["spec"]["template"], "discovery")),
+        version=version_of_image(image_of(item["spec"]["template"], DISCOVERY)),
         deployment=deployment,
+        installed=installed_by(_marks(item)),
+        cluster_id=_given(item, CLUSTER_ID) or KUBERNETES,
     )
+
+
+def _marks(item: Json) -> Marks:
+    metadata = item["metadata"]
+    owners = [(one.get("apiVersion", "").rpartition("/")[0], one) for one in metadata.get("ownerReferences") or []]
+    return Marks(
+        labels=metadata.get("labels") or {},
+        annotations=metadata.get("annotations") or {},
+        owners=tuple(f"{group}/{one['kind']}/{one['name']}" if group else f"{one['kind']}/{one['name']}" for group, one in owners),
+        applied_by=frozenset(one.get("manager", "") for one in metadata.get("managedFields") or [] if one.get("operation") == "Apply"),
+        image=image_of(item["spec"]["template"], DISCOVERY),
+    )
+
+
+def _given(item: Json, variable: str) -> str:
+    """The value of an environment variable of its container."""
+    containers = item["spec"]["template"]["spec"].get("containers") or []
+    given = (one for container in containers if container["name"] == DISCOVERY for one in container.get("env") or [])
+    return next((one.get("value") or "" for one in given if one["name"] == variable), "")

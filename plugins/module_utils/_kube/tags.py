@@ -18,9 +18,9 @@ from ansible_collections.meshops.istio.plugins.module_utils._kube.webhooks impor
 from ansible_collections.meshops.istio.plugins.module_utils._kube.workloads import workload
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.errors import MeshError
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.injection import Injector
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.referrers import DEFAULT_VALIDATOR
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision import DEFAULT, REVISION, TAG
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.snapshot import ControlPlane
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.validators import DEFAULT_VALIDATOR
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.webhooks import service_of_tag
 
 

@@ -55,6 +55,7 @@ def parse(item: Json) -> Injector | None:
         path=service.get("path") or "/inject",
         roots=frozenset(root for entry in entries for root in fingerprints(_bundle(entry))),
         owner=helm_release_of(item),
+        url=entries[0]["clientConfig"].get("url"),
     )
 
 
@@ -83,7 +84,15 @@ def _entry(entry: Json) -> Entry:
         objects=selector(objects),
         has_ca=bool(client.get("caBundle") or client.get("url")),
         disabled=DEACTIVATED in (namespaces.get("matchLabels") or {}),
+        rules=tuple(_rule(one) for one in entry.get("rules") or []),
     )
+
+
+def _rule(item: Json) -> str:
+    """``CREATE v1 pods``, ``CREATE,UPDATE apps/v1 deployments``."""
+    groups, versions = item.get("apiGroups") or [""], item.get("apiVersions") or []
+    of = ",".join(f"{group}/{version}" if group else version for group in groups for version in versions)
+    return " ".join((",".join(item.get("operations") or []), of, ",".join(item.get("resources") or [])))
 
 
 def selector(item: dict[str, t.Any]) -> Selector:

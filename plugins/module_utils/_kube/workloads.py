@@ -14,10 +14,11 @@ from datetime import datetime
 from ansible_collections.meshops.istio.plugins.module_utils._kube.cluster import Json
 from ansible_collections.meshops.istio.plugins.module_utils._kube.follow import Kind
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.injection import PodShape
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision import REVISION, version_of_image
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision import DEFAULT, REVISION, before, version_of_image
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.workloads import (
     RESTARTED,
     SIDECAR,
+    Gateway,
     Owner,
     Pod,
     Proxy,
@@ -42,6 +43,7 @@ MANAGED_GATEWAY = "gateway.istio.io/managed"
 PROXY = "istio-proxy"
 PROXY_IMAGE = "sidecar.istio.io/proxyImage"
 _DISCOVERY = re.compile(r'"(?:discoveryAddress)"\s*:\s*"istiod(?:-([a-z0-9-]+))?\.')
+_ISTIOD = re.compile(r"istiod(?:-([a-z0-9-]+))?\.")
 _SLOW = frozenset({"ContainerCreating", "PodInitializing"})
 _AT_ONCE = 2.0
 """Seconds between the start of a pod and its first conditions, whose times are in whole seconds."""
@@ -112,7 +114,7 @@ def _restarted(recorded: str | None) -> Restarted | None:
     return Restarted(found["stamp"], prior if isinstance(prior, str) else None, str(found.get("home", "")))
 
 
-def _gateway(labels: Mapping[str, str], template: Json) -> bool:
+def _gateway(labels: Mapping[str, str], template: Json) -> Gateway:
     """One that Gateway API manages, one that injection makes (``image: auto``), or one that is rendered whole.
 
     Source: Istio 1.30, deploymentcontroller.go, chart ``gateway``, charts/gateways. A template that ``kube-inject`` has written has
@@ -120,8 +122,11 @@ def _gateway(labels: Mapping[str, str], template: Json) -> bool:
     """
     annotations = (template.get("metadata") or {}).get("annotations") or {}
     containers = {one["name"] for one in (template.get("spec") or {}).get("containers") or []}
-    injected = "gateway" in {name.strip() for name in annotations.get(TEMPLATES, "").split(",")}
-    return MANAGED_GATEWAY in labels or injected or (containers == {PROXY} and STATUS not in annotations)
+    if MANAGED_GATEWAY in labels:
+        return Gateway.MANAGED
+    if "gateway" in {name.strip() for name in annotations.get(TEMPLATES, "").split(",")}:
+        return Gateway.INJECTED
+    return Gateway.RENDERED if containers == {PROXY} and STATUS not in annotations else Gateway.NONE
 
 
 def _failure(status: Json) -> str:
@@ -209,25 +214,48 @@ def proxy(item: Json) -> Proxy | None:
         for container in containers or []:
             if container["name"] == PROXY:
                 ready = any(s["name"] == PROXY and s.get("ready") for s in statuses or [])
-                annotations = item["metadata"].get("annotations") or {}
                 image = container.get("image", "")
-                return Proxy(_revision(annotations, container), version_of_image(image), native, ready, image)
+                version = version_of_image(image)
+                revision, status_says = _revision(item, container, version)
+                return Proxy(revision, version, native, ready, image, status_says)
     return None
 
 
-def _revision(annotations: Mapping[str, str], container: Json) -> str | None:
-    """Annotation (1.18 and later), then the status annotation (1.11 and later), then where the proxy connects to."""
-    if REVISION in annotations:
-        return annotations[REVISION]
+def _revision(item: Json, container: Json, version: str | None) -> tuple[str | None, str | None]:
+    """Annotation (1.18 and later), then the status annotation (1.11 and later), then where the proxy connects to, then its label.
+
+    The second is what the status annotation says beside an annotation that says something else. A label holds a tag where a user has
+    set it: it is the revision only where injection writes it, up to 1.10, and on what is rendered whole.
+    """
+    annotations, labels = item["metadata"].get("annotations") or {}, item["metadata"].get("labels") or {}
+    annotated, status = annotations.get(REVISION), annotations.get(STATUS) or ""
+    if annotated:
+        return annotated, None if f'"revision":"{annotated}"' in status else _other(status, annotated)
+    told = _status_revision(status) or _connects_to(container)
+    if told is None and (before(version, 1, 11) or len(item["spec"].get("containers") or []) == 1):
+        told = labels.get(REVISION)
+    return told, None
+
+
+def _other(status: str, annotated: str) -> str | None:
+    told = _status_revision(status)
+    return None if told == annotated else told
+
+
+def _status_revision(status: str) -> str | None:
+    """None for what is absent or not ours to understand."""
     try:
-        status = json.loads(annotations.get(STATUS) or "{}")
+        found = json.loads(status or "{}")
     except ValueError:
-        status = {}
-    if isinstance(status, dict) and status.get("revision"):
-        return str(status["revision"])
-    config = next((e.get("value", "") for e in container.get("env") or [] if e["name"] == "PROXY_CONFIG"), "")
-    address = _DISCOVERY.search(config)
-    return (address[1] or "default") if address else None
+        return None
+    return str(found["revision"]) if isinstance(found, dict) and found.get("revision") else None
+
+
+def _connects_to(container: Json) -> str | None:
+    """By ``PROXY_CONFIG``, which holds an address only where that is not the usual one, then by ``CA_ADDR``."""
+    given = {one["name"]: one.get("value") or "" for one in container.get("env") or [] if one["name"] in ("PROXY_CONFIG", "CA_ADDR")}
+    address = _DISCOVERY.search(given.get("PROXY_CONFIG", "")) or _ISTIOD.match(given.get("CA_ADDR", ""))
+    return (address[1] or DEFAULT) if address else None
 
 
 def _waiting(status: Json) -> tuple[str, str]:

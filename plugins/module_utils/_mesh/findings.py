@@ -23,12 +23,16 @@ class Topic(StrEnum):
     DISRUPTION = "disruption"
     DRIFT = "drift"
     OWNERSHIP = "ownership"
+    VALIDATION = "validation"
+    PROXIES = "proxies"
 
 
 class Weight(StrEnum):
     BLOCKER = "blocker"
     """Nothing is begun while it holds."""
     WARNING = "warning"
+    NOTE = "note"
+    """Nothing is wrong, and it is good to know."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,8 @@ class Entry:
     """A caBundle is there, or a url that needs none; without it, pods that match are refused."""
     disabled: bool = False
     """Carries ``istio.io/deactivated: never-match``, as istioctl leaves it beside a default tag."""
+    rules: tuple[str, ...] = ()
+    """For what it is called, for example ``CREATE v1 pods``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +58,17 @@ class Injector:
     """Whether that Service has a ready endpoint; None where it is not known, or for a url."""
     owner: str | None = None
     """The helm release that it belongs to."""
+    url: str | None = None
+    """Whom it calls, where that is no Service."""
 
     @property
     def disabled(self) -> bool:
         return all(entry.disabled for entry in self.entries)
+
+    @property
+    def legacy(self) -> bool:
+        """One entry for namespaces alone, as up to 1.9: pods cannot ask."""
+        return any(entry.name == ENTRY_SUFFIX for entry in self.entries)
 
     @property
     def alias(self) -> str:

@@ -18,10 +18,10 @@ from ansible_collections.meshops.istio.plugins.module_utils._mesh.namespaces imp
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.predict import as_recorded, predict_default
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision import DEFAULT, REVISION
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.snapshot import Snapshot
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.validators import DEFAULT_VALIDATOR
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.words import listed
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.workloads import Judged
 
-DEFAULT_VALIDATOR = "istiod-default-validator"
 _MOST = 10
 
 

@@ -13,6 +13,7 @@ from functools import cached_property
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.budgets import Budget
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.errors import MeshError
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.injection import Decision, Injector, PodShape, decide
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.installer import UNKNOWN, Installed
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.namespaces import Asks, Namespace
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.webhooks import USUAL_NAMESPACE, entries, webhook_of
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.workloads import Judged, Owner, Pod, Standing, Workload, judge
@@ -27,6 +28,9 @@ class ControlPlane:
     name: str
     version: str | None
     deployment: Workload
+    installed: Installed = UNKNOWN
+    cluster_id: str = ""
+    """What its proxies of this cluster call the cluster; empty where that is not known."""
 
     @property
     def ready(self) -> bool:
@@ -68,7 +72,14 @@ class Snapshot:
 
     def gets(self, namespace: str) -> Decision:
         """What a plain pod would get in a namespace."""
-        return self.decide(namespace, PodShape())
+        if namespace not in self._plain:
+            self._plain[namespace] = self.decide(namespace, PodShape())
+        return self._plain[namespace]
+
+    @cached_property
+    def _plain(self) -> dict[str, Decision]:
+        """What has been decided already: many ask."""
+        return {}
 
     @cached_property
     def judged(self) -> tuple[Judged, ...]:

@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.findings import Finding, Weight
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.injection import Decision
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.namespaces import INJECTION, Asks, Namespace
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.plan import Plan
@@ -18,6 +20,7 @@ from ansible_collections.meshops.istio.plugins.module_utils._mesh.words import c
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.workloads import Judged, Standing
 
 Row = Sequence[str]
+WIDTH = 100
 _PLAYBOOKS = {Phase.RUNNING: "canary_upgrade", Phase.ROLLING_BACK: "rollback", Phase.COMPLETING: "complete"}
 
 
@@ -28,11 +31,31 @@ def table(head: Row, rows: Iterable[Row]) -> list[str]:
     return ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
 
 
-def report(snapshot: Snapshot, cluster: str, kubernetes: str, record: Record | None, written: str) -> list[str]:
+def report(
+    snapshot: Snapshot, cluster: str, kubernetes: str, record: Record | None, written: str, findings: Sequence[Finding] = ()
+) -> list[str]:
     """The status of one cluster, as lines. ``written`` is when the record was written last."""
     upgrade = record.text() if record else "no upgrade on record"
     stand = _stand(record, written) if record and record.under_way else []
-    return [f"cluster {cluster}   kubernetes {kubernetes}   {upgrade}", *stand, "", *_planes(snapshot), "", *_namespaces(snapshot)]
+    head = [f"cluster {cluster}   kubernetes {kubernetes}   {upgrade}", *stand]
+    return [*head, "", *_planes(snapshot), "", *_namespaces(snapshot), *_findings(findings)]
+
+
+def _findings(findings: Sequence[Finding]) -> list[str]:
+    """Each with its evidence and the way out, broken at the width of a terminal; what is only good to know comes without them."""
+    lines: list[str] = []
+    for one in findings:
+        lines += ["", *_wrapped(f"{one.weight}: {one.what}", "")]
+        parts = () if one.weight is Weight.NOTE else (("where", one.where), ("why", one.why), ("do", one.do))
+        lines += [line for name, text in parts for line in _wrapped(text, name)]
+    return lines
+
+
+def _wrapped(text: str, name: str) -> list[str]:
+    """What stands beside a name keeps its distance from the left in each line."""
+    if not name:
+        return textwrap.wrap(text, WIDTH, subsequent_indent="  ")
+    return textwrap.wrap(text, WIDTH, initial_indent=f"  {name + ':':<7}", subsequent_indent=" " * 9, break_on_hyphens=False)
 
 
 def _stand(record: Record, written: str) -> list[str]:

@@ -40,6 +40,20 @@ class Proxy:
     native: bool
     ready: bool
     image: str = ""
+    status: str | None = None
+    """The revision that its status annotation tells, only where that is another one."""
+
+
+class Gateway(StrEnum):
+    """Whether a workload is a proxy itself, and how it came to be; what is none is empty, and false."""
+
+    NONE = ""
+    INJECTED = "injected"
+    """Its pods are made by an injector (chart gateway, ``image: auto``): it follows the labels of its namespace or template."""
+    MANAGED = "gateway-api"
+    """A control plane makes it of a Gateway, and rolls it by itself. A waypoint is one, too."""
+    RENDERED = "rendered"
+    """It is installed whole, as istioctl's ingress gateway is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +126,7 @@ class Workload:
     """The template sets the proxy's image, so that its version tells nothing about the control plane."""
     of_pods: bool = False
     """Nothing of it was read but its pods: of another kind, or a Deployment that was deleted without them."""
-    gateway: bool = False
+    gateway: Gateway = Gateway.NONE
     """It is a proxy itself, not something that has one: a gateway or a waypoint."""
     group: str = ""
     """Of its API; empty for Kubernetes' own kinds."""

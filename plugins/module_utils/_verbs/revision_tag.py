@@ -21,7 +21,7 @@ from ansible_collections.meshops.istio.plugins.module_utils._kube.webhooks impor
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.errors import MeshError
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.injection import Injector
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.namespaces import Namespace
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.referrers import DEFAULT_VALIDATOR, service_of
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.referrers import service_of
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision import DEFAULT
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.tags import (
     Answer,
@@ -37,6 +37,7 @@ from ansible_collections.meshops.istio.plugins.module_utils._mesh.tags import (
     move,
     places,
 )
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.validators import DEFAULT_VALIDATOR
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.webhooks import service_of_tag
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.words import listed
 from ansible_collections.meshops.istio.plugins.module_utils._verbs.settle import accepts_istio_objects, pods_get, usable

@@ -1,0 +1,39 @@
+# SPDX-FileCopyrightText: 2026 The meshops.istio authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Validators of Istio, by the names of their entries; those of other products are left out."""
+
+from __future__ import annotations
+
+from ansible_collections.meshops.istio.plugins.module_utils._kube.cluster import Cluster, Json
+from ansible_collections.meshops.istio.plugins.module_utils._kube.webhooks import VALIDATORS
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision import DEFAULT, REVISION, TAG
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.validators import ENTRY_SUFFIX, FAIL, Validator
+
+
+def all_validators(cluster: Cluster) -> tuple[Validator, ...]:
+    return tuple(found for item in cluster.items(VALIDATORS) if (found := parse(item)))
+
+
+def parse(item: Json) -> Validator | None:
+    """None for one that is not Istio's."""
+    entries = [entry for entry in item.get("webhooks") or [] if str(entry.get("name", "")).endswith(ENTRY_SUFFIX)]
+    if not entries:
+        return None
+    metadata = item["metadata"]
+    labels = metadata.get("labels") or {}
+    clients = [entry.get("clientConfig") or {} for entry in entries]
+    service = clients[0].get("service") or {}
+    policies = {entry.get("failurePolicy") or FAIL for entry in entries}  # Fail is what is meant where none is given
+    return Validator(
+        name=metadata["name"],
+        revision=labels.get(REVISION) or DEFAULT,
+        tag=labels.get(TAG),
+        failure_policy=FAIL if FAIL in policies else "Ignore",
+        service=service.get("name"),
+        namespace=service.get("namespace", ""),
+        port=service.get("port") or 443,
+        path=service.get("path") or "",
+        url=clients[0].get("url"),
+        has_ca=all(client.get("caBundle") or client.get("url") for client in clients),
+    )

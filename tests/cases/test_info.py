@@ -1,0 +1,181 @@
+# SPDX-FileCopyrightText: 2026 The meshops.istio authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What mesh_info says of a mesh that is well, and of those in which people call for help."""
+
+from __future__ import annotations
+
+import secrets
+import typing as t
+from pathlib import Path
+
+from tests.lab import istioctl, mesh, samples
+from tests.lab.api import ApiProblem, Json
+from tests.lab.cluster import Cluster
+
+from .conftest import REVISION, REVISION_VERSION, Namespaces, Planes
+from .seen import pods
+from .tool import Facts, Tool
+
+ENABLED = {"istio-injection": "enabled"}
+
+
+def named(found: t.Iterable[Json], name: str) -> Json:
+    return next(item for item in found if item["name"] == name)
+
+
+def about(found: Facts, *words: str) -> Json:
+    """The one finding that has all of these words."""
+    told = [one for one in found["findings"] if all(word in " ".join(map(str, one.values())) for word in words)]
+    assert len(told) == 1, found["findings"]
+    return t.cast("Json", told[0])
+
+
+def created(lab: Cluster, name: str, pod: str) -> str:
+    """What the API server says to a plain pod: refused, or how many containers it got."""
+    body = {"metadata": {"name": pod}, "spec": {"containers": [{"name": "app", "image": "app"}]}}
+    try:
+        made = lab.api.post(f"/api/v1/namespaces/{name}/pods", body, dryRun="All")
+    except ApiProblem as problem:
+        return f"refused: {problem.message}"
+    return "with a sidecar" if "sidecar.istio.io/status" in (made["metadata"].get("annotations") or {}) else "without a sidecar"
+
+
+def _all_fail(validators: list[Json]) -> bool:
+    return all(entry["failurePolicy"] == "Fail" for one in validators for entry in one["webhooks"])
+
+
+def test_a_mesh_is_told_whole(lab: Cluster, tool: Tool, namespaces: Namespaces) -> None:
+    """Each in the words of what it is: who installed it, whom it calls, and what a new pod would get."""
+    unlabelled = namespaces(None, [samples.deployment("asks", labels={"sidecar.istio.io/inject": "true"}), samples.deployment("plain")])
+    enabled = namespaces(ENABLED, [samples.deployment("out", labels={"sidecar.istio.io/inject": "false"}), samples.deployment("api", 2)])
+    lab.api.until(istioctl.VALIDATING, _all_fail, timeout=30, what="istiod to find its validators working")
+    found = tool.verb("mesh_info", gather_subset=["workloads"])
+    plane = next(one for one in found["control_planes"] if one["revision"] == REVISION)
+    assert (plane["namespace"], plane["name"], plane["version"]) == (mesh.NAMESPACE, f"istiod-{REVISION}", REVISION_VERSION)
+    assert (plane["replicas"], plane["ready"], plane["tags"]) == ({"wanted": 1, "ready": 1}, True, [])
+    assert (plane["installed_by"], plane["evidence"]) == ("helm", f"annotation meta.helm.sh/release-name=istiod-{REVISION}")
+    assert len(plane["ca_roots"]) == 1
+    injector = named(found["injectors"], f"istio-sidecar-injector-{REVISION}")
+    target = {name: injector[name] for name in ("service", "namespace", "port", "path", "url", "service_exists", "endpoints", "ca")}
+    assert target == {
+        "service": f"istiod-{REVISION}",
+        "namespace": mesh.NAMESPACE,
+        "port": 443,
+        "path": "/inject",
+        "url": None,
+        "service_exists": True,
+        "endpoints": 1,
+        "ca": True,
+    }
+    assert [entry["rules"] for entry in injector["entries"]] == [["CREATE v1 pods"]] * 2
+    assert (injector["default"], injector["legacy"], injector["disabled"]) == (False, False, False)
+    validator = named(found["validators"], "istiod-default-validator")
+    assert (validator["default"], validator["service"], validator["failure_policy"]) == (True, "istiod", "Fail")
+    workloads = {one["path"]: (one["asks"], one["gets"], one["sidecar"], one["pods"], one["versions"]) for one in found["workloads"]}
+    assert workloads[f"{unlabelled}/deploy/asks"] == ("in", "default", "native", 1, {"1.29.6": 1})
+    assert workloads[f"{unlabelled}/deploy/plain"] == ("default", None, None, 1, {})
+    assert workloads[f"{enabled}/deploy/out"] == ("out", None, None, 1, {})
+    assert workloads[f"{enabled}/deploy/api"] == ("default", "default", "native", 2, {"1.29.6": 2})
+    assert (tool.writes(), found["unknown"]) == ([], [])
+
+
+def test_less_is_read_where_less_is_asked_for(tool: Tool) -> None:
+    assert "workloads" not in tool.verb("mesh_info", gather_subset=["!all"])
+    assert "injectors" not in tool.verb("mesh_info", gather_subset=["workloads", "!min"])
+    assert "choose from all, min, workloads" in tool.fails("mesh_info", gather_subset=["pods"])
+
+
+def test_gateways_are_told_apart(lab: Cluster, tool: Tool, namespaces: Namespaces) -> None:
+    made = samples.deployment("edge", annotations={"inject.istio.io/templates": "gateway"})
+    name = namespaces(ENABLED, [samples.gateway("whole"), samples.gateway("managed", managed=True), made])
+    found = tool.verb("mesh_info")
+    told = {one["name"]: (one["type"], one["proxies"], one["gets"]) for one in found["gateways"] if one["namespace"] == name}
+    assert told == {
+        "whole": ("rendered", {"default": 1}, None),
+        "managed": ("gateway-api", {"default": 1}, None),
+        "edge": ("injected", {"default": 1}, "default"),
+    }
+    assert not [one for one in found["workloads"] if one["namespace"] == name]
+
+
+def test_what_an_uninstalled_control_plane_leaves_is_named(lab: Cluster, tool: Tool, namespaces: Namespaces, planes: Planes) -> None:
+    """A tag that a user made dangles, and whoever asked for the revision gets nothing: analyze says not a word of either (recorded, C)."""
+    gone, tag = f"r{secrets.token_hex(3)}", f"t{secrets.token_hex(3)}"
+    planes.append((lab, gone))
+    mesh.install_istiod(lab, gone)
+    mesh.wait_ready(lab, gone)
+    istioctl.tag_set(lab, tag, gone)
+    try:
+        pay = namespaces({"istio.io/rev": gone}, [samples.deployment("api")])
+        shop = namespaces({"istio.io/rev": tag}, [samples.deployment("web")])
+        mesh.uninstall(lab, gone)
+        assert created(lab, pay, "new") == "without a sidecar"
+        assert f'service "istiod-{gone}" not found' in created(lab, shop, "new")
+        found = tool.verb("mesh_info")
+        refused = about(found, f'Tag "{tag}" cannot be called')
+        assert refused["where"] == f"MutatingWebhookConfiguration istio-revision-tag-{tag}; namespaces {shop}"
+        assert f"Service {mesh.NAMESPACE}/istiod-{gone} does not exist" in refused["why"]
+        assert f"revision_tag with tag={tag}" in refused["do"]
+        silent = about(found, f"istio.io/rev={gone}", "which nobody serves")
+        assert pay in silent["where"]
+        assert shop not in silent["where"]
+        assert f"the sidecars of {pay}/deploy/api go with the next restart" in silent["why"]
+        deserted = about(found, f'Proxies of "{gone}" run on without a control plane')
+        assert deserted["where"] == f"{pay}/deploy/api, {shop}/deploy/web"
+        said = " ".join(" ".join(found["report"]).split())
+        for one in (refused, silent, deserted):
+            assert " ".join(f"{one['weight']}: {one['what']} where: {one['where']}".split()) in said
+        told = found["report"][next(n for n, line in enumerate(found["report"]) if line.startswith("warning")) :]
+        assert max(map(len, told)) <= 100
+    finally:
+        for folder in (istioctl.MUTATING, f"/api/v1/namespaces/{mesh.NAMESPACE}/services"):
+            for one in lab.api.get(folder, labelSelector=f"istio.io/tag={tag}")["items"]:
+                lab.api.delete(f"{folder}/{one['metadata']['name']}")
+
+
+def test_an_injection_label_that_nobody_serves_is_named_with_its_cause(
+    lab: Cluster, tool: Tool, namespaces: Namespaces, as_it_was: None
+) -> None:
+    """The injector is disabled, as istioctl does it, and the default tag that should stand in its place is gone."""
+    name = namespaces(ENABLED, [samples.deployment("api")])
+    injector = lab.api.get(f"{istioctl.MUTATING}/istio-sidecar-injector")
+    for entry in injector["webhooks"]:
+        entry |= {"namespaceSelector": istioctl.NEVER, "objectSelector": istioctl.NEVER}
+    lab.api.put(f"{istioctl.MUTATING}/istio-sidecar-injector", injector)
+    found = tool.verb("mesh_info")
+    silent = about(found, "Namespaces ask for sidecars by istio-injection=enabled, which nobody serves")
+    assert name in silent["where"]
+    assert "is disabled, and there is no default tag in its place" in silent["why"]
+    assert f"{name}/deploy/api" in silent["why"]
+    about(found, 'The injector of "default" is disabled, and nothing stands in its place', "istio-sidecar-injector")
+
+
+def test_a_validator_that_points_nowhere_is_named_by_what_it_does(lab: Cluster, tool: Tool, as_it_was: None) -> None:
+    """It is of a revision that is not there, so that no istiod mends it (recorded, I and J)."""
+    path = f"{istioctl.VALIDATING}/istiod-default-validator"
+    validator = lab.api.get(path)
+    validator["metadata"]["labels"]["istio.io/rev"] = "nosuch"
+    for policy, effect in (("Ignore", "are stored without being judged"), ("Fail", "are refused")):
+        for entry in validator["webhooks"]:
+            entry["clientConfig"]["service"]["name"] = "nosuch"
+            entry["failurePolicy"] = policy
+        validator = lab.api.put(path, validator)
+        told = about(tool.verb("mesh_info", gather_subset=["min"]), f"Objects of Istio {effect}", "istiod-default-validator")
+        assert f"Service {mesh.NAMESPACE}/nosuch, which does not exist" in told["why"]
+        assert "validator_only=true" in told["do"]
+
+
+def test_an_unrevisioned_installation_by_istioctl_is_well_and_told(other_lab: Cluster, tmp_path: Path) -> None:
+    """It has two injectors, of which one is disabled (recorded, D): who does not know that, removes the one that does the work."""
+    found = Tool(other_lab, tmp_path).verb("mesh_info")
+    assert [(one["name"], one["default"], one["disabled"]) for one in found["injectors"]] == [
+        (istioctl.DEFAULT_TAG, True, False),
+        ("istio-sidecar-injector", False, True),
+    ]
+    assert [(one["revision"], one["tags"], one["installed_by"]) for one in found["control_planes"]] == [
+        ("default", ["default"], "istioctl")
+    ]
+    assert [one["weight"] for one in found["findings"]] == ["note"]
+    assert "tag default is istio-revision-tag-default" in about(found, "the default tag does its work")["where"]
+    assert len(pods(other_lab, "shop")) == 1
