@@ -49,6 +49,15 @@ options:
     description: Whether the control plane is to be installed too, so that chart, helm and the rights for it are checked.
     type: bool
     default: false
+  plan:
+    description:
+      - A plan that must still hold, as the path of a JSON file or as what this module has returned as RV(plan).
+      - Where what decides has changed for a wave that is not done, the task fails and names each change.
+    type: raw
+  concurrency:
+    description: How many workloads are to roll at the same time, for the minutes that it may take.
+    type: int
+    default: 10
   report:
     description: Print the plan at once, besides returning it.
     type: bool
@@ -126,6 +135,13 @@ findings:
     do:
       description: The command or the variable that resolves it.
       type: str
+plan:
+  description:
+    - All of it as one document in a stable order, to be kept and given back as O(plan).
+    - C(hash) is over what decides (injectors, tags, labels of namespaces, identity, strategy and injection fields of workloads);
+      not over pods, replicas or status.
+  returned: success, and where something blocks
+  type: dict
 from_revision:
   description: The old revision.
   returned: success

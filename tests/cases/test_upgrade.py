@@ -30,20 +30,25 @@ def test_a_mesh_moves_in_two_waves_and_back(lab: Cluster, tool: Tool, namespaces
     asked = variables(revision, VERSION, waves=[names[:1], "team=pay"], exclude=[])
 
     planned = tool.play("canary_upgrade", "--check", "--diff", **asked).succeeded()
+    file = tool.folder / "plans" / "lab.json"
+    file.parent.mkdir()
+    told = tool.play("plan", **asked, mesh_plan_file="plans/lab.json").succeeded()
+    assert _report(told.text) == _report(planned.text), "--check of the upgrade says the same as the plan"
+    assert [wave["namespaces"] for wave in json.loads(file.read_text())["waves"]] == [names[:1], sorted(names[1:])]
     assert tool.writes() == []
     assert (labels(lab, names), annotations(lab, names)) == before
     for name in names:
         assert f"{name}  istio-injection=enabled  istio.io/rev={revision}" in planned.text
     assert planned.text.count("2: deploy/api, deploy/worker") == 3
 
-    tool.play("canary_upgrade", **asked).succeeded()
+    tool.play("canary_upgrade", **asked, mesh_plan=str(file)).succeeded()
     assert proxies(lab, names) == {revision}
     assert labels(lab, names) == [moved(was, revision) for was in before[0]]
     assert set(tool.restarts().values()) == {1}
     assert len(tool.restarts()) == 6
 
     done = tool.writes()
-    again = tool.play("canary_upgrade", **asked).succeeded()
+    again = tool.play("canary_upgrade", **asked, mesh_plan="plans/lab.json").succeeded()
     assert (again.changed, tool.writes()) == (0, done)
 
     status = tool.play("status").succeeded().text
@@ -56,6 +61,33 @@ def test_a_mesh_moves_in_two_waves_and_back(lab: Cluster, tool: Tool, namespaces
     done = tool.writes()
     again = tool.play("rollback").succeeded()
     assert (again.changed, tool.writes()) == (0, done)
+
+
+def _report(text: str) -> str:
+    """What a run has printed of its plan, which a line that is empty ends."""
+    return text[text.index("predicted: ") : text.index("\n\nTASK", text.index("WARNINGS ("))]
+
+
+def test_a_plan_that_is_not_true_any_more_is_refused_and_says_why(lab: Cluster, tool: Tool, namespaces: Namespaces, revision: str) -> None:
+    name = namespaces(ENABLED, APPS)
+    asked = variables(revision, VERSION, waves=[[name]])
+    kept = tool.verb("upgrade_plan", revision=revision, version=VERSION, waves=[[name]])["plan"]
+    (tool.folder / "plan.json").write_text(json.dumps(kept))
+    lab.api.patch(f"/api/v1/namespaces/{name}", {"metadata": {"labels": {"istio-injection": None, "istio.io/rev": "default"}}})
+    lab.api.patch(f"/apis/apps/v1/namespaces/{name}/deployments/api", {"spec": {"strategy": {"type": "Recreate", "rollingUpdate": None}}})
+    lab.api.delete(f"/apis/apps/v1/namespaces/{name}/deployments/worker")
+    refused = tool.play("canary_upgrade", **asked, mesh_plan="plan.json")
+    assert refused.code != 0
+    for what in (
+        f"namespace {name}: label istio-injection was enabled, is -",
+        f"deploy/api in {name}: strategy was",
+        f"deploy/worker in {name}: it is gone",
+    ):
+        assert what in refused.said
+    kept["waves"] = []
+    (tool.folder / "plan.json").write_text(json.dumps(kept))
+    assert "it was edited, or cut off" in tool.play("canary_upgrade", **asked, mesh_plan="plan.json").said
+    assert tool.writes() == []
 
 
 def test_a_revisioned_mesh_moves_too(lab: Cluster, tool: Tool, namespaces: Namespaces, revision: str) -> None:
@@ -125,6 +157,9 @@ def test_an_upgrade_that_was_killed_goes_on_where_it_was(
     names = [namespaces(ENABLED, APPS) for _number in range(2)]
     before = labels(lab, names)
     asked = variables(revision, VERSION, waves=[names[:1], names[1:]], restart_concurrency=1)
+    kept = tool.verb("upgrade_plan", revision=revision, version=VERSION, waves=[names[:1], names[1:]])["plan"]
+    (tool.folder / "plan.json").write_text(json.dumps(kept))
+    asked["mesh_plan"] = "plan.json"  # which still holds when this very upgrade has done half of it
     tool.killed(THERE[there], "canary_upgrade", **asked)
     tool.play("canary_upgrade", **asked).succeeded()
     assert proxies(lab, names) == {revision}

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import typing as t
 from collections.abc import Collection, Mapping
@@ -73,7 +74,8 @@ def _workload(kind: str, item: Json) -> Workload:
     metadata, spec, status = item["metadata"], item["spec"], item.get("status") or {}
     template, annotations = spec.get("template") or {}, metadata.get("annotations") or {}
     daemon = kind == "DaemonSet"
-    strategy = spec.get("updateStrategy") or {}
+    strategy = spec.get("strategy") or spec.get("updateStrategy") or {}
+    replicas = status.get("desiredNumberScheduled", 0) if daemon else spec.get("replicas", 1)
     total = status.get("currentNumberScheduled" if daemon else "replicas", 0)
     owner = _controller(metadata) or {}
     return Workload(
@@ -82,7 +84,7 @@ def _workload(kind: str, item: Json) -> Workload:
         name=metadata["name"],
         uid=metadata["uid"],
         template=shape(template),
-        replicas=status.get("desiredNumberScheduled", 0) if daemon else spec.get("replicas", 1),
+        replicas=replicas,
         generation=metadata.get("generation", 0),
         observed=status.get("observedGeneration", 0),
         total=total,
@@ -99,7 +101,27 @@ def _workload(kind: str, item: Json) -> Workload:
         restarted=_restarted(annotations.get(RESTARTED)),
         part_of=_reference(owner) if owner and kind in MAKERS else None,
         part_of_uid=owner.get("uid", ""),
+        strategy=json.dumps(strategy, sort_keys=True) if strategy else "",
+        at_once=_at_once(kind, strategy, replicas),
     )
+
+
+def _at_once(kind: str, strategy: Json, replicas: int) -> int:
+    """What is new beside all that is wanted, and what may be missing of it: surge is rounded up, the other down."""
+    rolling = strategy.get("rollingUpdate") or {}
+    if strategy.get("type") == "Recreate":
+        return max(replicas, 1)
+    usual = ("25%", "25%") if kind == "Deployment" else (0, 1)
+    surge, missing = (rolling.get(name, share) for name, share in zip(("maxSurge", "maxUnavailable"), usual, strict=True))
+    return max(_share(surge, replicas, math.ceil) + _share(missing, replicas, math.floor), 1)
+
+
+def _share(value: int | str, replicas: int, rounded: t.Callable[[float], int]) -> int:
+    """A number, or a percentage of the replicas; 0 for anything else."""
+    text = str(value)
+    if text.endswith("%") and text[:-1].isdigit():
+        return rounded(replicas * int(text[:-1]) / 100)
+    return int(text) if text.isdigit() else 0
 
 
 def _restarted(recorded: str | None) -> Restarted | None:
@@ -167,6 +189,7 @@ def pod(item: Json) -> Pod:
         maker=_reference(owner) if owner else None,
         maker_uid=(owner or {}).get("uid", ""),
         never_ready=_never_ready(status),
+        seconds=_seconds_until_ready(status),
     )
 
 
@@ -198,6 +221,12 @@ def _never_ready(status: Json) -> bool:
         return False
     began, since = status.get("startTime") or "", ready.get("lastTransitionTime") or ""
     return bool(began and since) and _seconds(since) - _seconds(began) <= _AT_ONCE
+
+
+def _seconds_until_ready(status: Json) -> int | None:
+    ready = next((c for c in status.get("conditions") or [] if c["type"] == "Ready" and c["status"] == "True"), None)
+    began, since = status.get("startTime") or "", (ready or {}).get("lastTransitionTime") or ""
+    return max(int(_seconds(since) - _seconds(began)), 1) if began and since else None
 
 
 def _seconds(time: str) -> float:

@@ -77,6 +77,11 @@ class Way:
         """Whether pods of it are replaced by this collection's doing."""
         return self.recipe in (Recipe.STAMP, Recipe.EVICT)
 
+    @property
+    def needs_a_person(self) -> bool:
+        """Whether it stays on the old control plane until somebody does something."""
+        return self.recipe in (Recipe.REPORT, Recipe.UNKNOWN)
+
 
 _STAMPED = "all its pods roll, by its controller"
 _ONE_BY_ONE = "its stale pods are evicted, one at a time"

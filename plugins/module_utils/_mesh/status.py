@@ -12,11 +12,10 @@ from collections.abc import Iterable, Sequence
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.findings import Finding, Weight
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.injection import Decision
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.namespaces import INJECTION, Asks, Namespace
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.plan import Plan
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.record import Phase, Record
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision import REVISION
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.snapshot import Snapshot
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.words import count, listed
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.words import count
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.workloads import Judged, Standing
 
 Row = Sequence[str]
@@ -126,31 +125,3 @@ def _note(here: Sequence[Judged], gets: Decision) -> str:
         if judged.standing is Standing.STALE and 0 < there < len(judged.pods):
             return f"{judged.workload.short}: rolling, {there} of {len(judged.pods)} pods"
     return f"{count(gateways, 'gateway')}, left alone" if gateways else ""
-
-
-def plan_report(plan: Plan) -> list[str]:
-    """What would move and restart, wave by wave, and how, as lines; none where nothing would."""
-    if not plan.moves and not plan.ways:
-        return []
-    moves = {move.namespace.name: move for move in plan.moves}
-    restarts: dict[str, list[str]] = defaultdict(list)
-    for judged in plan.restarts:
-        restarts[judged.workload.namespace].append(judged.workload.short)
-    rows = []
-    for number, wave in enumerate(plan.waves, start=1):
-        for name in wave:
-            now = moves[name].namespace.asks.text() if name in moves else "as it should be"
-            then = moves[name].then.text() if name in moves else ""
-            rows.append(
-                (str(number), name, now, then, f"{len(restarts[name])}: {listed(restarts[name], most=2)}" if restarts[name] else "0")
-            )
-    return ["", *table(("WAVE", "NAMESPACE", "LABEL NOW", "LABEL THEN", "RESTARTS"), rows), "", *_ways(plan), ""]
-
-
-def _ways(plan: Plan) -> list[str]:
-    """How each gets its new sidecars, all of one way in one line."""
-    ways: dict[tuple[str, str, str], list[str]] = defaultdict(list)
-    for judged, way in plan.ways:
-        ways[way.recipe, way.text, way.variable or "-"].append(judged.workload.path)
-    rows = [(recipe, text, variable, listed(paths, most=2)) for (recipe, text, variable), paths in sorted(ways.items())]
-    return table(("RECIPE", "HOW", "DECIDED BY", "WORKLOADS"), rows) if rows else []

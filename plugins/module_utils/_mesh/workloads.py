@@ -85,6 +85,8 @@ class Pod:
     maker_uid: str = ""
     never_ready: bool = False
     """It is not ready and has not been since it started."""
+    seconds: int | None = None
+    """From its start until it became ready, the last time that it did; None where that is not known."""
 
     @property
     def ordinal(self) -> int:
@@ -142,6 +144,10 @@ class Workload:
     part_of: Owner | None = None
     """Whom it belongs to, as a ReplicaSet does to an Argo Rollout: then it is no workload of its own."""
     part_of_uid: str = ""
+    strategy: str = ""
+    """How its controller replaces pods, in Kubernetes' own words, as JSON; what is compared, not what is decided by."""
+    at_once: int = 1
+    """How many pods its controller replaces at the same time, as that strategy says."""
 
     @property
     def stamp(self) -> str | None:

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import typing as t
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -14,8 +16,10 @@ from ansible_collections.meshops.istio.plugins.module_utils._kube.snapshot impor
 from ansible_collections.meshops.istio.plugins.module_utils._kube.webhooks import parse as injector
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.errors import Blocked, MeshError
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.plan import Plan, make_plan
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.plan_table import plan_report
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.predict import as_before
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision import check_revision
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.status import plan_report
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.saved import Saved, check_holds, read, written
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.waves import Target
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.words import count
 from ansible_collections.meshops.istio.plugins.module_utils._render.helm import Chart
@@ -39,6 +43,8 @@ SPEC: dict[str, t.Any] = {
     "waves": {"type": "list", "elements": "raw", "default": []},
     "exclude": {"type": "list", "elements": "str", "default": []},
     "install": {"type": "bool", "default": False},
+    "plan": {"type": "raw"},
+    "concurrency": {"type": "int", "default": 10},
     "report": {"type": "bool", "default": False},
     **SOURCE,
     **CHOICES,
@@ -53,6 +59,11 @@ class Options:
     """What the control plane is installed from; None where that is not part of the plan."""
     provider: str
     apply_shared: bool
+    saved: Saved | None
+    """A plan that must still hold."""
+    saved_in: str
+    """Where that is from, as an error says it."""
+    concurrency: int
     report: bool
 
     @classmethod
@@ -68,7 +79,23 @@ class Options:
             istio_namespace=params["istio_namespace"],
             choices=choices_of(params),
         )
-        return cls(target, source, params["provider"], params["apply_shared"], params["report"])
+        if params["concurrency"] < 1:
+            do = "set concurrency (mesh_restart_concurrency) to how many workloads roll at once"
+            raise MeshError("At least one workload must roll at once.", where=f"concurrency: {params['concurrency']}", do=do)
+        given = params["plan"] or None
+        where = f"mesh_plan: {given}" if isinstance(given, str) else "mesh_plan"
+        saved = read(_loaded(given) if isinstance(given, str) else given, where) if given else None
+        return cls(target, source, params["provider"], params["apply_shared"], saved, where, params["concurrency"], params["report"])
+
+
+def _loaded(path: str) -> object:
+    try:
+        with open(os.path.expanduser(path), encoding="utf-8") as file:
+            return json.load(file)
+    except (OSError, ValueError) as problem:
+        why = problem.strerror or "" if isinstance(problem, OSError) else f"it is not JSON: {problem}"
+        do = "correct mesh_plan: the path of a file that meshops.istio.plan has written (mesh_plan_file)"
+        raise MeshError("The plan cannot be read.", where=f"mesh_plan: {path}", why=why, do=do) from problem
 
 
 def _wave(wave: object, number: int) -> tuple[str, ...] | str:
@@ -89,17 +116,21 @@ def run(options: Options, context: Context) -> Result:
     if parts:
         applied.check_free(context.cluster, _applied(options), parts)
     snapshot = take(context.cluster)
-    plan = make_plan(snapshot, target)
-    facts: dict[str, object] = {"cluster_uid": context.cluster.uid(), "version": target.version, **_facts(plan)}
-    if plan.blockers:
-        raise Blocked(tuple(finding.error() for finding in plan.blockers), facts)
+    plan, before, uid = make_plan(snapshot, target), as_before(snapshot, target.revision), context.cluster.uid()
     sentence = _sentence(plan, target)
     if options.report:
-        context.say("\n".join([sentence, *plan_report(plan)]))
+        context.say("\n".join(plan_report(plan, sentence, options.concurrency)))
+    if options.saved:
+        check_holds(options.saved, plan, snapshot, before, target, uid, options.saved_in)
+    text = written(plan, before, target, uid, options.concurrency)
+    facts: dict[str, object] = {"cluster_uid": uid, "version": target.version, **_facts(plan), "plan": text}
+    if plan.blockers:
+        raise Blocked(tuple(finding.error() for finding in plan.blockers), facts)
+    told = () if options.report else tuple(finding.line() for finding in plan.warnings)
     return Result(
         msg=sentence,
         facts=facts,
-        warnings=(*(parts.warnings if parts else ()), *(finding.line() for finding in plan.warnings)),
+        warnings=(*(parts.warnings if parts else ()), *told),
         predicted=True,
     )
 
