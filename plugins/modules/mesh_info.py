@@ -29,6 +29,15 @@ options:
       - V(min) is control planes, injectors, validators and namespaces; seven lists and three single requests, whatever the cluster's size.
       - V(workloads) is all that has pods, down to its owner, and gateways; one list each of Deployments, StatefulSets, DaemonSets, pods,
         PodDisruptionBudgets, and of ReplicaSets and ReplicationControllers of nobody. Without it, findings about workloads are left out.
+      - V(mesh_config) is what each control plane's ConfigMaps say of trust, network and discovery; two requests for each of them, and one
+        for the roots that are given out to sidecars. It needs the right to get these ConfigMaps.
+      - V(objects) is objects of Istio and of the Gateway API with a label C(istio.io/rev), and who reads them; one list for each of their
+        kinds, about twenty. It needs the right to list them; what it may not list is named in RV(unknown).
+      - V(versions) is what each istiod says that it is; one request for each of its pods, by the API server's proxy. It needs the right
+        to get C(pods/proxy).
+      - V(connections) is who is connected to each istiod, and whether that has taken what it was sent; one command
+        (C(pilot-discovery request GET /debug/syncz)) in each of its pods. It needs the rights to get and create C(pods/exec). What could
+        not be read is not known, and nobody is called cut off for it.
     type: list
     elements: str
     default: [workloads]
@@ -51,6 +60,16 @@ EXAMPLES = r"""
 - name: Name them
   ansible.builtin.debug:
     msg: "{{ mesh.workloads | selectattr('stale') | map(attribute='path') }}"
+
+- name: Hold what pods say against what istiods say
+  meshops.istio.mesh_info:
+    kubeconfig: ~/.kube/eu-1
+    gather_subset: [workloads, connections]
+  register: told
+
+- name: Name the sidecars that no istiod knows
+  ansible.builtin.debug:
+    msg: "{{ told.disagreements | selectattr('connected', '==', 'not connected') | map(attribute='text') }}"
 
 - name: Show what is wrong, and the way out of each
   ansible.builtin.debug:
@@ -126,6 +145,111 @@ unknown:
   returned: success
   type: list
   elements: str
+disagreements:
+  description: Pods of which not all sources say the same, those of one workload together.
+  returned: with subset V(workloads)
+  type: list
+  elements: dict
+  contains:
+    path:
+      description: The workload, as in V(pay/deploy/api).
+      type: str
+    namespace:
+      description: Its namespace.
+      type: str
+    pods:
+      description: The names of these pods.
+      type: list
+      elements: str
+    revision:
+      description:
+        - The revision of their sidecars; V(none) where they have none.
+        - It is the annotation C(istio.io/rev), else the status, else where the proxy connects to, else its label where injection writes it.
+      type: str
+    against:
+      description: Which sources contradict that; V(status), V(connection), V(version) or V(prediction).
+      type: list
+      elements: str
+    status:
+      description: What the annotation C(sidecar.istio.io/status) says, where that is another revision.
+      type: str
+    connected:
+      description: The revision to whose istiod they are connected, or V(not connected); V(none) where that is not known.
+      type: str
+    version:
+      description: By their image.
+      type: str
+    reported_version:
+      description: What they told their istiod, where that is another version.
+      type: str
+    gets:
+      description: What a new pod would get; V(none) for no sidecar.
+      type: str
+    text:
+      description: All of it in one sentence.
+      type: str
+trusted_roots:
+  description: Fingerprints (SHA-256) of the roots that sidecars in the Istio namespace trust.
+  returned: with subset V(mesh_config)
+  type: list
+  elements: str
+objects:
+  description: Objects with a label C(istio.io/rev), without those that an installer has made of itself.
+  returned: with subset V(objects)
+  type: list
+  elements: dict
+  contains:
+    resource:
+      description: For example V(virtualservices.networking.istio.io).
+      type: str
+    namespace:
+      description: Its namespace.
+      type: str
+    name:
+      description: Its name.
+      type: str
+    revision:
+      description: What the label says.
+      type: str
+    read_by:
+      description: The revision that reads it; V(none) for nobody.
+      type: str
+connections:
+  description: What each pod of istiod says of its proxies. Where it could not be read, the numbers are V(none).
+  returned: with subset V(connections)
+  type: list
+  elements: dict
+  contains:
+    revision:
+      description: Of the istiod.
+      type: str
+    namespace:
+      description: Of the istiod.
+      type: str
+    pod:
+      description: Its name.
+      type: str
+    read:
+      description: Whether it could be asked.
+      type: bool
+    why:
+      description: Why not.
+      type: str
+    proxies:
+      description: How many are connected to it.
+      type: int
+    synced:
+      description: How many have taken all that they were sent.
+      type: int
+    pending:
+      description: How many have not answered to the newest yet.
+      type: int
+    refused:
+      description: How many have refused it, and go on with what they had.
+      type: int
+    versions:
+      description: How many of them are of which version.
+      type: dict
 control_planes:
   description: Those that run here, and those that are only called by a url.
   returned: with subset V(min)
@@ -164,6 +288,14 @@ control_planes:
       description: Fingerprints (SHA-256) of the certificates in the caBundles of its injectors.
       type: list
       elements: str
+    reported_versions:
+      description: How many of its pods say that they are which version, with subset V(versions).
+      type: dict
+    mesh_config:
+      description:
+        - Trust domain and aliases, root namespace, discovery address, mesh id, network, cluster name, CA address and discovery selectors,
+          with subset V(mesh_config). V(none) where it could not be read.
+      type: dict
 injectors:
   description: MutatingWebhookConfigurations that inject sidecars.
   returned: with subset V(min)
@@ -286,6 +418,10 @@ namespaces:
     ambient:
       description: Whether it is in ambient mode.
       type: bool
+    discovered_by:
+      description: The revisions whose discovery selectors take it, with subset V(mesh_config).
+      type: list
+      elements: str
     prior:
       description: The labels to which a rollback leads, where an upgrade has moved it.
       type: dict

@@ -39,6 +39,8 @@ NEEDS_STAND_IN = {
     "test_it_is_as_strong_as_the_old_one[helm]": "helm's chart is a rendering there, which takes no values",
     "test_of_its_ports_": "a real one answers whoever comes over loopback, and that is where the lab's tunnel ends",
     "test_a_dead_istiod_": "it looks for the stand-in's process",
+    "test_all_is_told_on_request": "its pods run no proxies, and a real one knows nobody",
+    "test_what_istiods_say_is_held_": "its pods run no proxies, and a real one knows nobody",
     "test_everything_listens_": "a real one listens for debugging on all of localhost",
 }
 """What a real Istio has no part in, or cannot be made to do: part of the test's id, and the reason."""

@@ -12,12 +12,20 @@ from pathlib import Path
 from tests.lab import istioctl, mesh, samples
 from tests.lab.api import ApiProblem, Json
 from tests.lab.cluster import Cluster
+from tests.lab.istiod.connected import ABSENT, NACK, STALE
+from tests.lab.istiod.connected import FAULT as PROXY_FAULT
+from tests.lab.stages import FAULT, NEVER_READY
 
 from .conftest import REVISION, REVISION_VERSION, Namespaces, Planes
 from .seen import pods
 from .tool import Facts, Tool
 
 ENABLED = {"istio-injection": "enabled"}
+READABLE = (
+    *("namespaces", "pods", "services", "configmaps", "replicationcontrollers", "deployments", "statefulsets", "daemonsets", "replicasets"),
+    *("poddisruptionbudgets", "endpointslices", "mutatingwebhookconfigurations", "validatingwebhookconfigurations", "virtualservices"),
+)
+"""All that a reader of a mesh may list here; a few of Istio's kinds are not among them."""
 
 
 def named(found: t.Iterable[Json], name: str) -> Json:
@@ -179,3 +187,100 @@ def test_an_unrevisioned_installation_by_istioctl_is_well_and_told(other_lab: Cl
     assert [one["weight"] for one in found["findings"]] == ["note"]
     assert "tag default is istio-revision-tag-default" in about(found, "the default tag does its work")["where"]
     assert len(pods(other_lab, "shop")) == 1
+
+
+# what is asked for only on request
+
+
+def syncz(lab: Cluster, revision: str = "default") -> Json:
+    """The first pod of a revision's istiod."""
+    found = lab.api.get(f"/api/v1/namespaces/{mesh.NAMESPACE}/pods", labelSelector=f"app=istiod,istio.io/rev={revision}")["items"]
+    return t.cast("Json", found[0])
+
+
+def test_all_is_told_on_request(lab: Cluster, tool: Tool, namespaces: Namespaces) -> None:
+    """Each control plane's own word for its version, its mesh config, who is connected, and objects that only one of them reads."""
+    name = namespaces({"istio.io/rev": REVISION}, [samples.deployment("api", 2)])
+    services = f"/apis/networking.istio.io/v1/namespaces/{name}/virtualservices"
+    kind = {"apiVersion": "networking.istio.io/v1", "kind": "VirtualService"}
+    for label in (REVISION, "nosuch"):
+        labels = {"name": f"for-{label}", "labels": {"istio.io/rev": label}}
+        lab.api.post(
+            services, {**kind, "metadata": labels, "spec": {"hosts": ["api"], "http": [{"route": [{"destination": {"host": "api"}}]}]}}
+        )
+    lab.api.until(f"/api/v1/namespaces/{name}/pods", lambda found: len(found) == 2, timeout=30, what="its pods")
+    found = tool.verb("mesh_info", gather_subset=["all"])
+    plane = next(one for one in found["control_planes"] if one["revision"] == REVISION)
+    assert plane["reported_versions"] == {REVISION_VERSION: 1}
+    assert (plane["mesh_config"]["trust_domain"], plane["mesh_config"]["discovery_selectors"]) == ("cluster.local", [])
+    assert plane["mesh_config"]["discovery_address"] == f"istiod-{REVISION}.{mesh.NAMESPACE}.svc:15012"
+    assert named(found["namespaces"], name)["discovered_by"] == [one["revision"] for one in found["control_planes"]]
+    assert found["trusted_roots"] == plane["ca_roots"]
+    objects = {one["name"]: (one["resource"], one["read_by"]) for one in found["objects"] if one["namespace"] == name}
+    resource = "virtualservices.networking.istio.io"
+    assert objects == {f"for-{REVISION}": (resource, REVISION), "for-nosuch": (resource, None)}
+    assert f"{name}/{resource}/for-nosuch (nosuch)" in about(found, "Objects of Istio are read by no control plane")["where"]
+    heard = next(one for one in found["connections"] if one["revision"] == REVISION)
+    assert (heard["read"], heard["versions"]) == (True, {REVISION_VERSION: heard["proxies"]})
+    assert heard["proxies"] >= 2
+    assert not [one for one in found["disagreements"] if one["namespace"] == name]
+    assert (tool.writes(), found["unknown"]) == ([], [])
+
+
+def test_what_istiods_say_is_held_against_what_pods_say(lab: Cluster, tool: Tool, namespaces: Namespaces) -> None:
+    """One that no istiod knows, one that refuses its configuration, one that lags behind, and one whose annotations are two stories."""
+    faults = {"lost": ABSENT, "no": NACK, "late": STALE, "well": ""}
+    name = namespaces(ENABLED, [samples.deployment(app, annotations={PROXY_FAULT: fault}) for app, fault in faults.items()])
+    well = next(pod for pod in pods(lab, name) if pod["metadata"]["name"].startswith("well"))
+    other = {"metadata": {"annotations": {"istio.io/rev": REVISION}}}
+    lab.api.patch(f"/api/v1/namespaces/{name}/pods/{well['metadata']['name']}", other)
+    found = tool.verb("mesh_info", gather_subset=["workloads", "connections"])
+    said = {one["path"].rpartition("/")[2]: one for one in found["disagreements"] if one["namespace"] == name}
+    assert {app: one["against"] for app, one in said.items()} == {"lost": ["connection"], "well": ["status", "connection", "prediction"]}
+    assert (said["lost"]["connected"], said["lost"]["revision"]) == ("not connected", "default")
+    assert (said["well"]["status"], said["well"]["revision"]) == ("default", REVISION)
+    assert f"{name}/no-" in about(found, "Proxies refuse the configuration")["where"]
+    assert f"{name}/late-" in about(found, "had not taken the newest configuration yet")["where"]
+    report = " ".join(" ".join(found["report"]).split())
+    assert "what is told of these pods does not agree:" in report
+    assert f"{name}/deploy/lost ({said['lost']['pods'][0]}): the sidecar is of default; no istiod knows it" in report
+
+
+def test_who_may_not_run_commands_is_told_that_connections_are_not_known(lab: Cluster, tool: Tool, namespaces: Namespaces) -> None:
+    """And nobody is called cut off for it."""
+    name = namespaces(ENABLED, [samples.deployment("lost", annotations={PROXY_FAULT: ABSENT})])
+    reader = {"metadata": {"name": tool.user}, "rules": [{"apiGroups": ["*"], "resources": READABLE, "verbs": ["get", "list"]}]}
+    binding = {
+        "metadata": {"name": tool.user},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": tool.user},
+        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": tool.user}],
+    }
+    lab.api.post(f"{istioctl.RIGHTS}/clusterroles", reader)
+    lab.api.post(f"{istioctl.RIGHTS}/clusterrolebindings", binding)
+    try:
+        found = tool.verb("mesh_info", gather_subset=["all"], impersonate_groups=["readers"])
+    finally:
+        lab.api.delete(f"{istioctl.RIGHTS}/clusterrolebindings/{tool.user}")
+        lab.api.delete(f"{istioctl.RIGHTS}/clusterroles/{tool.user}")
+    assert not found.get("failed"), found["msg"]
+    pod = syncz(lab)["metadata"]["name"]
+    assert any(f"{mesh.NAMESPACE}/{pod}: its connections could not be read" in one and "pods/exec" in one for one in found["unknown"])
+    assert any(f"{mesh.NAMESPACE}/{pod}: its version could not be asked" in one for one in found["unknown"])
+    assert not [one for one in found["disagreements"] if one["namespace"] == name]
+    assert [one["proxies"] for one in found["connections"]] == [None] * len(found["connections"])
+
+
+def test_an_istiod_that_does_not_answer_is_not_taken_for_one_without_proxies(
+    lab: Cluster, tool: Tool, namespaces: Namespaces, planes: Planes
+) -> None:
+    silent = f"r{secrets.token_hex(3)}"
+    planes.append((lab, silent))
+    mesh.install_istiod(lab, silent, values={"pilot": {"podAnnotations": {FAULT: NEVER_READY}}})
+    path = f"/api/v1/namespaces/{mesh.NAMESPACE}/pods"
+    lab.api.until(
+        path, lambda found: bool(found) and "podIP" in found[0]["status"], timeout=30, what="pod", labelSelector=f"istio.io/rev={silent}"
+    )
+    name = namespaces(ENABLED, [samples.deployment("lost", annotations={PROXY_FAULT: ABSENT})])
+    found = tool.verb("mesh_info", gather_subset=["workloads", "connections"])
+    assert any("its connections could not be read" in one and silent in one for one in found["unknown"]), found["unknown"]
+    assert not [one for one in found["disagreements"] if one["namespace"] == name]

@@ -69,10 +69,31 @@ def test_a_proxy_is_a_native_sidecar_unless_its_pod_says_otherwise(lab: Cluster,
 def test_of_its_ports_the_proxy_of_the_api_server_reaches_what_needs_no_login(lab: Cluster) -> None:
     monitoring = f"{SERVICES}/istiod:15014/proxy"
     assert lab.api.get(f"{monitoring}/version")["text"] == "1.29.6-local-Clean"
-    assert "pilot_xds" in lab.api.get(f"{monitoring}/metrics")["text"]
+    assert "pilot_info" in lab.api.get(f"{monitoring}/metrics")["text"]
     with pytest.raises(ApiProblem) as refused:
         lab.api.get(f"{monitoring}/debug/syncz")
     assert refused.value.status == 401
+
+
+def test_a_command_in_a_pod_asks_the_istiod_behind_that_very_pod(lab: Cluster) -> None:
+    """As on a real node: over loopback it answers what it keeps from the API server's proxy."""
+    for revision in ("default", "1-30-3"):
+        pod = lab.api.get(f"/api/v1/namespaces/{mesh.NAMESPACE}/pods", labelSelector=f"app=istiod,istio.io/rev={revision}")["items"][0]
+        command = ["kubectl", "-n", mesh.NAMESPACE, "exec", pod["metadata"]["name"], "-c", "discovery", "--"]
+        asked = {
+            path: subprocess.run(
+                [*command, "pilot-discovery", "request", "GET", path],
+                env=lab.environment(),
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=60,
+            )
+            for path in ("/version", "/debug/syncz", "/nosuch")
+        }
+        assert asked["/version"].stdout == f"{mesh.VERSION if revision == 'default' else '1.30.3'}-local-Clean"
+        assert isinstance(json.loads(asked["/debug/syncz"].stdout), list)
+        assert (asked["/nosuch"].returncode, "unexpected status code 404" in asked["/nosuch"].stderr) == (1, True)
 
 
 def test_an_istiod_can_be_asked_what_it_would_do(lab: Cluster) -> None:

@@ -24,12 +24,14 @@ import yaml
 
 from .api import Api, Json
 from .build import NAMES, binaries, kubernetes_version
+from .commands import EXEC, commands
 from .processes import Process, end, in_folder
 from .stages import stages
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 NODES = 3
 LONGEST_SOCKET = 100  # the kernel takes 107 bytes
+NODE = "node-"
 NODE_IP = "192.0.2."  # of the range for documentation: nothing real answers there
 MODULES = ("tests.lab.node", "tests.lab.istiod")
 # kwokctl runs kwok under another name. Not kubectl and helm: those with our kubeconfig are the user's.
@@ -151,6 +153,7 @@ class Cluster:
         egress.write_text(yaml.safe_dump(_egress(socket)))
         audit = self.folder / "audit.yaml"
         audit.write_text(yaml.safe_dump(_audit()))
+        commands(self.folder / "bin")
         (self.folder / "kwok.yaml").write_text(yaml.safe_dump_all([_kwokctl(programs, egress, audit), *stages()], sort_keys=False))
 
     def _create(self, programs: Path) -> None:
@@ -159,7 +162,9 @@ class Cluster:
         log = self.folder / "kwokctl.log"
         with log.open("wb") as out, _alone():
             # A session of its own: Ctrl-C comes to us alone, and we clean up.
-            child = subprocess.Popen(command, env=self.environment(), stdout=out, stderr=out, cwd=self.folder, start_new_session=True)
+            environment = self.environment()
+            environment["PATH"] = f"{self.folder / 'bin'}:{environment['PATH']}"  # there kwok finds what is run in a pod
+            child = subprocess.Popen(command, env=environment, stdout=out, stderr=out, cwd=self.folder, start_new_session=True)
             self._children.append(child)
             code = child.wait()
         if code or not self.kubeconfig.exists():
@@ -250,7 +255,7 @@ def _kwokctl(programs: Path, egress: Path, audit: Path) -> Json:
     return {
         "apiVersion": "config.kwok.x-k8s.io/v1alpha1",
         "kind": "KwokctlConfiguration",
-        "options": {"bindAddress": "127.0.0.1", "runtime": "binary", "kubeAuditPolicy": str(audit)}
+        "options": {"bindAddress": "127.0.0.1", "runtime": "binary", "kubeAuditPolicy": str(audit), "enableCRDs": [EXEC]}
         | {option: str(programs / name) for option, name in named.items()},
         "componentsPatches": [{"name": "kube-apiserver", "extraArgs": [{"key": key, "value": value} for key, value in extra.items()]}],
     }
@@ -260,7 +265,7 @@ def _node(number: int, version: str) -> Json:
     """A /16 for each node: KWOK hands out addresses in order and past the end of a range, into that of the next node."""
     cidr = f"10.{100 + number}.0.0/16"
     room = {"cpu": "1000", "memory": "4Ti", "pods": "20000"}
-    name = f"node-{number}"
+    name = f"{NODE}{number}"
     labels = {"kubernetes.io/hostname": name, "kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64", "type": "kwok"}
     return {
         "metadata": {"name": name, "labels": labels, "annotations": {"kwok.x-k8s.io/node": "fake"}},

@@ -13,7 +13,7 @@ import signal
 from pathlib import Path
 
 from .api import Api
-from .cluster import NODE_IP, Cluster
+from .cluster import NODE, NODE_IP, Cluster
 from .egress import Services, serve
 from .processes import Process, process
 from .standins import StandIns
@@ -31,8 +31,8 @@ async def run(cluster: Cluster, kubeconfig: Path, socket: Path, owner: Process |
     part = socket.with_suffix(".part")
 
     def local_port(address: str, port: int) -> int | None:
-        """The kubelet's own port (logs, exec) is served by kwok on the same number of loopback."""
-        return port if address.startswith(NODE_IP) else standins.local_port(address, port)
+        """The kubelet's own port (logs, exec) is served by kwok on the same number of loopback; a node is called by name or address."""
+        return port if address.startswith((NODE, NODE_IP)) else standins.local_port(address, port)
 
     server = await serve(part, Services(api), local_port)
     part.rename(socket)  # whoever sees the socket may use it

@@ -62,6 +62,10 @@ class Pilot:
         self._environment = environment(pod)
         self._ports: dict[int, int] = {}
 
+    @property
+    def loopback(self) -> int:
+        return self._ports[15014]
+
     def start(self) -> subprocess.Popen[str]:
         self._folder.mkdir(parents=True, exist_ok=True)  # its files are looked for in the working directory: there are none
         *served, debugging = _free(len(PORTS) + 1)

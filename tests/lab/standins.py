@@ -19,6 +19,7 @@ from pathlib import Path
 
 from . import real
 from .api import STRATEGIC, Api, ApiProblem, Json
+from .commands import APPLY, exec_for
 from .istiod.versions import version_of
 from .stages import CRASH, FAULT, IMAGE_PULL, ISTIOD, NEVER_READY, SLOW_SECONDS, SLOW_START
 
@@ -33,12 +34,17 @@ class Program(t.Protocol):
     def ports(self, process: subprocess.Popen[str]) -> dict[int, int] | None:
         """Its local ports by those of the pod, when it is ready; None where it ended before."""
 
+    @property
+    def loopback(self) -> int:
+        """The local port that answers as inside of the pod, when it is ready."""
+
 
 class Simulated:
     def __init__(self, pod: Json, kubeconfig: Path) -> None:
         metadata = pod["metadata"]
         self._command = [sys.executable, "-m", "tests.lab.istiod", "--kubeconfig", str(kubeconfig)]
         self._command += ["--namespace", metadata["namespace"], "--pod", metadata["name"]]
+        self.loopback = 0
 
     def start(self) -> subprocess.Popen[str]:
         # The pipe to stdin is the process's lifeline: it ends when this process does, whatever happened.
@@ -47,6 +53,7 @@ class Simulated:
     def ports(self, process: subprocess.Popen[str]) -> dict[int, int] | None:
         line = process.stdout.readline() if process.stdout else ""
         said: dict[str, int] = json.loads(line or "{}")
+        self.loopback = said.get("loopback", 0)
         return {int(port): local for port, local in said.items() if port.isdigit()} or None
 
 
@@ -133,6 +140,7 @@ class StandIn(threading.Thread):
             ports = chosen.ports(process)
             if ports and not self._over.is_set():
                 self.ports = ports
+                self._can_be_asked(chosen.loopback)
                 self._report(ready=True, restarts=restarts)
                 self._until_it_ends(process)
         except ValueError as problem:
@@ -148,6 +156,14 @@ class StandIn(threading.Thread):
         if not self._over.is_set():
             _say(f"{self._name}: its process ended with {process.returncode}, starting it again")
             self._report(ready=False, restarts=restarts)
+
+    def _can_be_asked(self, port: int) -> None:
+        """By a command inside of the pod."""
+        path, body = exec_for(self._pod, port)
+        try:
+            self._api.patch(path, body, APPLY, fieldManager="lab", force=True)
+        except ApiProblem as problem:
+            _say(f"{self._name}: no command can be run in it: {problem}")
 
     def _until_it_ends(self, process: subprocess.Popen[str]) -> None:
         for _ignored in process.stdout or ():  # a full pipe would block it

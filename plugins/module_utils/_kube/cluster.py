@@ -71,12 +71,12 @@ class Cluster:
 
     def __init__(self, params: Mapping[str, t.Any], *, dry_run: bool) -> None:
         self._client = connection(params)
-        self._settings = self._client.configuration
+        self.settings = self._client.configuration
         self._pool: urllib3.PoolManager = self._client.rest_client.pool_manager
         self._user: str | None = params["impersonate_user"]
         self._groups: tuple[str, ...] = tuple(params["impersonate_groups"] or ())
         self.dry_run = dry_run
-        self.host: str = self._settings.host
+        self.host: str = self.settings.host
         if params["cluster_uid"]:
             self._pin(params["cluster_uid"])
 
@@ -87,7 +87,11 @@ class Cluster:
 
     def kubeconfig(self) -> contextlib.AbstractContextManager[str]:
         """A file with the same login, for programs beside us."""
-        return kubeconfig_file(self._settings, self._user, self._groups)
+        return kubeconfig_file(self.settings, self._user, self._groups)
+
+    def login(self) -> list[str]:
+        """The headers of a request, a line each: for what is not one of these requests."""
+        return [f"{name}: {value}" for name, value in self._headers("").items() if name != "Accept"]
 
     def _pin(self, wanted: str) -> None:
         found = self.uid()
@@ -107,6 +111,16 @@ class Cluster:
             if problem.status == 404:
                 return None
             raise
+
+    def text(self, path: str) -> str:
+        """What something behind the API server's proxy answers."""
+        response = self._send("GET", path, None, "", {}, _READ_SECONDS)
+        try:
+            return response.read().decode(errors="replace")
+        except (OSError, urllib3.exceptions.HTTPError) as problem:
+            raise ApiError(0, "", f"the answer broke off: {problem}", "GET", path) from problem
+        finally:
+            response.release_conn()
 
     def items(self, path: str, **query: str) -> Iterator[Json]:
         """All items of a list, read a page at a time."""
@@ -237,11 +251,11 @@ class Cluster:
         headers = urllib3.HTTPHeaderDict({"Accept": "application/json"})
         if content:
             headers.add("Content-Type", content)
-        for setting in self._settings.auth_settings().values():
+        for setting in self.settings.auth_settings().values():
             if setting["in"] == "header" and setting["value"]:
                 headers.add(setting["key"], sendable(str(setting["value"]).strip(), "the token: api_key, or what the kubeconfig gives"))
-        if self._settings.username:
-            headers.extend(urllib3.make_headers(basic_auth=f"{self._settings.username}:{self._settings.password}"))
+        if self.settings.username:
+            headers.extend(urllib3.make_headers(basic_auth=f"{self.settings.username}:{self.settings.password}"))
         if self._user:
             headers.add("Impersonate-User", sendable(self._user, "impersonate_user"))
         for group in self._groups:  # one header each

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
-from ansible_collections.meshops.istio.plugins.module_utils._kube.cluster import Cluster, Json
+from ansible_collections.meshops.istio.plugins.module_utils._kube.cluster import ApiError, Cluster, Json
 from ansible_collections.meshops.istio.plugins.module_utils._kube.webhooks import PATH as MUTATING
 from ansible_collections.meshops.istio.plugins.module_utils._kube.webhooks import VALIDATORS as VALIDATING
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.referrers import Around, Caller, Pinned, TagService
@@ -46,16 +47,47 @@ def _tag(item: Json) -> TagService:
 
 def _pinned(cluster: Cluster, revision: str) -> tuple[Pinned, ...]:
     """Those that an installer made of itself (telemetry of 1.9 to 1.20) belong to the control plane, and do not keep it."""
-    selector = f"{REVISION}={revision},!{_OF_AN_INSTALLER}"
-    kinds = list(_kinds(cluster))
+    return tuple(one for _resource, found in _labelled(cluster, f"{REVISION}={revision}") for one in found.seen())
 
-    def listed(kind: tuple[str, str]) -> list[Pinned]:
+
+def all_pinned(cluster: Cluster) -> tuple[tuple[Pinned, ...], tuple[str, ...]]:
+    """Those of every revision, and the kinds that this user may not list."""
+    listed = list(_labelled(cluster, REVISION))
+    hidden = tuple(resource for resource, found in listed if found.problem and found.problem.status == 403)
+    return tuple(one for resource, found in listed if resource not in hidden for one in found.seen()), hidden
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """Of one kind, or why it could not be listed."""
+
+    found: tuple[Pinned, ...] = ()
+    problem: ApiError | None = None
+
+    def seen(self) -> tuple[Pinned, ...]:
+        if self.problem:
+            raise self.problem
+        return self.found
+
+
+def _labelled(cluster: Cluster, label: str) -> Iterator[tuple[str, _Listed]]:
+    selector = f"{label},!{_OF_AN_INSTALLER}"
+
+    def listed(kind: tuple[str, str]) -> tuple[str, _Listed]:
         path, resource = kind
-        found = cluster.items(path, labelSelector=selector)
-        return [Pinned(resource, item["metadata"].get("namespace", ""), item["metadata"]["name"]) for item in found]
+        try:
+            items = list(cluster.items(path, labelSelector=selector))
+        except ApiError as problem:
+            return resource, _Listed(problem=problem)
+        return resource, _Listed(tuple(_pinned_one(resource, item) for item in items))
 
     with ThreadPoolExecutor(_AT_A_TIME) as pool:
-        return tuple(one for found in pool.map(listed, kinds) for one in found)
+        yield from pool.map(listed, list(_kinds(cluster)))
+
+
+def _pinned_one(resource: str, item: Json) -> Pinned:
+    metadata = item["metadata"]
+    return Pinned(resource, metadata.get("namespace", ""), metadata["name"], (metadata.get("labels") or {}).get(REVISION, ""))
 
 
 def _kinds(cluster: Cluster) -> Iterator[tuple[str, str]]:

@@ -47,6 +47,12 @@ class Pinned:
     resource: str
     namespace: str
     name: str
+    revision: str = ""
+
+    @property
+    def of_istio(self) -> bool:
+        """Read by the revision that its label names exactly. Objects of the Gateway API may be labelled with a tag."""
+        return not self.resource.endswith("gateway.networking.k8s.io")
 
     @property
     def path(self) -> str:

@@ -8,7 +8,9 @@ from __future__ import annotations
 import textwrap
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.disagreements import Disagreement, Source
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.findings import Finding, Weight
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.injection import Decision
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.namespaces import INJECTION, Asks, Namespace
@@ -19,7 +21,7 @@ from ansible_collections.meshops.istio.plugins.module_utils._mesh.words import c
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.workloads import Judged, Standing
 
 Row = Sequence[str]
-WIDTH = 100
+WIDTH, MOST = 100, 10
 _PLAYBOOKS = {Phase.RUNNING: "canary_upgrade", Phase.ROLLING_BACK: "rollback", Phase.COMPLETING: "complete"}
 
 
@@ -30,14 +32,35 @@ def table(head: Row, rows: Iterable[Row]) -> list[str]:
     return ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
 
 
-def report(
-    snapshot: Snapshot, cluster: str, kubernetes: str, record: Record | None, written: str, findings: Sequence[Finding] = ()
-) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What there is to say beside the tables."""
+
+    findings: Sequence[Finding] = ()
+    disagreements: Sequence[Disagreement] = ()
+    unknown: Sequence[str] = ()
+
+
+def report(snapshot: Snapshot, cluster: str, kubernetes: str, record: Record | None, written: str, seen: Seen | None = None) -> list[str]:
     """The status of one cluster, as lines. ``written`` is when the record was written last."""
     upgrade = record.text() if record else "no upgrade on record"
     stand = _stand(record, written) if record and record.under_way else []
     head = [f"cluster {cluster}   kubernetes {kubernetes}   {upgrade}", *stand]
-    return [*head, "", *_planes(snapshot), "", *_namespaces(snapshot), *_findings(findings)]
+    tables = [*head, "", *_planes(snapshot), "", *_namespaces(snapshot)]
+    return [*tables, *_findings(seen.findings), *_disagreements(seen.disagreements), *_unknown(seen.unknown)] if seen else tables
+
+
+def _disagreements(found: Sequence[Disagreement]) -> list[str]:
+    """Without what is merely stale: of that the table tells how much there is."""
+    told = [one for one in found if set(one.says.against) - {Source.PREDICTION}]
+    lines = [line for one in told[:MOST] for line in textwrap.wrap(one.text(), WIDTH, initial_indent="  ", subsequent_indent=" " * 9)]
+    more = [f"  and {len(told) - MOST} more"] if len(told) > MOST else []
+    return ["", "what is told of these pods does not agree:", *lines, *more] if told else []
+
+
+def _unknown(sentences: Sequence[str]) -> list[str]:
+    lines = [line for one in sentences for line in textwrap.wrap(one, WIDTH, initial_indent="  ", subsequent_indent=" " * 9)]
+    return ["", "not known:", *lines] if lines else []
 
 
 def _findings(findings: Sequence[Finding]) -> list[str]:

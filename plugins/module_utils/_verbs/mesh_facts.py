@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.disagreements import Disagreement
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.findings import Finding
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.injection import Injector
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.installer import Installed, managed_by
@@ -157,5 +158,24 @@ def _workload(judged: Judged) -> Fact:
 def findings(found: Iterable[Finding]) -> list[Fact]:
     return [
         {"weight": str(one.weight), "topic": str(one.topic), "what": one.what, "where": one.where, "why": one.why, "do": one.do}
+        for one in found
+    ]
+
+
+def disagreements(found: Iterable[Disagreement]) -> list[Fact]:
+    return [
+        {
+            "path": one.workload.path,
+            "namespace": one.workload.namespace,
+            "pods": list(one.pods),
+            "revision": one.says.pod,
+            "against": [str(source) for source in one.says.against],
+            "status": one.says.status,
+            "connected": one.says.connected,
+            "version": one.says.version,
+            "reported_version": one.says.told,
+            "gets": one.says.gets,
+            "text": one.says.text(),
+        }
         for one in found
     ]

@@ -13,14 +13,17 @@ from ansible_collections.meshops.istio.plugins.module_utils._kube import record
 from ansible_collections.meshops.istio.plugins.module_utils._kube.services import services_in
 from ansible_collections.meshops.istio.plugins.module_utils._kube.snapshot import take, what_injects
 from ansible_collections.meshops.istio.plugins.module_utils._kube.validators import all_validators
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.connections import with_versions
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.disagreements import disagreements
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.services import Services
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.snapshot import Snapshot
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.status import report
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.status import Seen, report
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.subsets import Subset, chosen
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.trouble import trouble
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.validators import Validator
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.words import count
 from ansible_collections.meshops.istio.plugins.module_utils._verbs import mesh_facts as facts
+from ansible_collections.meshops.istio.plugins.module_utils._verbs.mesh_details import Details, read
 from ansible_collections.meshops.istio.plugins.module_utils._verbs.verb import ISTIO_NAMESPACE, Context, Result, Verb
 
 SPEC: dict[str, t.Any] = {
@@ -48,19 +51,27 @@ def run(options: Options, context: Context) -> Result:
     snapshot = take(cluster) if whole else what_injects(cluster)
     validators = all_validators(cluster)
     services = services_in(cluster, _called(snapshot, validators, options.istio_namespace))
-    found = trouble(snapshot, validators, services)
+    details = read(cluster, options.subsets, snapshot, options.istio_namespace)
+    if details.connected:
+        snapshot = with_versions(snapshot, details.connected)
+    found = (*trouble(snapshot, validators, services), *details.findings(snapshot, services))
+    disagreeing = disagreements(snapshot, details.connected)
+    unknown = (*snapshot.unknowns(), *details.unknowns())
     kubernetes = str((cluster.get("/version") or {}).get("gitVersion", "unknown")).removeprefix("v")
     stored = record.stored(cluster, options.istio_namespace)
     name = options.cluster_name or cluster.host
-    lines = report(snapshot, name, kubernetes, stored.record if stored else None, stored.written if stored else "", found)
+    seen = Seen(findings=found, disagreements=disagreeing, unknown=unknown)
+    lines = report(snapshot, name, kubernetes, stored.record if stored else None, stored.written if stored else "", seen)
     if options.report:
         context.say("\n".join(["", *lines, ""]))
     told: dict[str, object] = {"cluster_uid": cluster.uid(), "kubernetes": kubernetes, "report": lines, "findings": facts.findings(found)}
     if Subset.MIN in options.subsets:
-        told |= _least(snapshot, validators, services)
+        told |= _least(snapshot, validators, services, details)
     if whole:
         told |= {"workloads": facts.workloads(snapshot), "gateways": facts.gateways(snapshot)}
-    return Result(msg=_sentence(snapshot, len(found), whole=whole), facts={**told, "unknown": list(snapshot.unknowns())})
+        told |= {"disagreements": facts.disagreements(disagreeing)}
+    told |= details.facts(snapshot, services)
+    return Result(msg=_sentence(snapshot, len(found), whole=whole), facts={**told, "unknown": list(unknown)})
 
 
 def _called(snapshot: Snapshot, validators: tuple[Validator, ...], istio_namespace: str) -> set[str]:
@@ -70,12 +81,12 @@ def _called(snapshot: Snapshot, validators: tuple[Validator, ...], istio_namespa
     return {istio_namespace, *injecting, *judging, *(plane.namespace for plane in snapshot.control_planes)}
 
 
-def _least(snapshot: Snapshot, validators: tuple[Validator, ...], services: Services) -> dict[str, object]:
+def _least(snapshot: Snapshot, validators: tuple[Validator, ...], services: Services, details: Details) -> dict[str, object]:
     return {
-        "control_planes": facts.control_planes(snapshot, services),
+        "control_planes": [one | details.of_plane(str(one["revision"])) for one in facts.control_planes(snapshot, services)],
         "injectors": facts.injectors(snapshot, services),
         "validators": facts.validators(validators, services),
-        "namespaces": facts.namespaces(snapshot),
+        "namespaces": [fact | details.of_namespace(one) for fact, one in zip(facts.namespaces(snapshot), snapshot.namespaces, strict=True)],
     }
 
 

@@ -8,8 +8,10 @@ Pods here run no proxy, so each injected pod that runs counts as connected, unle
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 
 from ..api import Json
 from .patch import REVISION, STATUS
@@ -35,7 +37,15 @@ def connected(pods: Iterable[Json], revision: str, pod: str, replicas: Sequence[
 def _belongs(pod: Json, revision: str) -> bool:
     annotations = pod["metadata"].get("annotations") or {}
     running = pod.get("status", {}).get("phase") == "Running" and "deletionTimestamp" not in pod["metadata"]
-    return running and STATUS in annotations and annotations.get(REVISION) == revision and annotations.get(FAULT) != ABSENT
+    return running and STATUS in annotations and _injected_by(annotations) == revision and annotations.get(FAULT) != ABSENT
+
+
+def _injected_by(annotations: Mapping[str, str]) -> str | None:
+    """Whoever changes the one annotation later does not change where the proxy connects to."""
+    with contextlib.suppress(ValueError, AttributeError):
+        revision: str | None = json.loads(annotations[STATUS]).get("revision")
+        return revision or annotations.get(REVISION)
+    return annotations.get(REVISION)
 
 
 def _replica(uid: str, replicas: Sequence[str]) -> str:

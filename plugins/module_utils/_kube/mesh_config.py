@@ -1,0 +1,65 @@
+# SPDX-FileCopyrightText: 2026 The meshops.istio authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The configuration of control planes, from their ConfigMaps: two requests for each."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import typing as t
+
+with contextlib.suppress(ImportError):  # comes with kubernetes, whose absence is told when a verb runs
+    import yaml
+
+from ansible_collections.meshops.istio.plugins.module_utils._kube.cluster import ApiError, Cluster, Json
+from ansible_collections.meshops.istio.plugins.module_utils._kube.webhooks import selector
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.mesh_config import TRUST_DOMAIN, MeshConfig, config_map_of
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision import DEFAULT
+
+
+def read(cluster: Cluster, namespace: str, revision: str) -> MeshConfig | None:
+    """None where it is not there, this user may not see it, or it cannot be read."""
+    mesh = _data(cluster, namespace, config_map_of(revision), "mesh")
+    injector = "istio-sidecar-injector" + (f"-{revision}" if revision != DEFAULT else "")
+    values = _data(cluster, namespace, injector, "values")
+    if mesh is None:
+        return None
+    try:
+        return parse(mesh, values or "{}")
+    except (ValueError, TypeError, AttributeError, KeyError, yaml.YAMLError):
+        return None
+
+
+def _data(cluster: Cluster, namespace: str, name: str, key: str) -> str | None:
+    try:
+        found = cluster.get(f"/api/v1/namespaces/{namespace}/configmaps/{name}")
+    except ApiError as problem:
+        if problem.status != 403:
+            raise
+        return None
+    told = ((found or {}).get("data") or {}).get(key)
+    return told if isinstance(told, str) else None
+
+
+def parse(mesh: str, values: str) -> MeshConfig:
+    """``mesh`` is YAML; ``values`` are the chart's, as JSON. Raises what PyYAML and the like do where they are not."""
+    said: Json = yaml.load(mesh, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)) or {}
+    proxy = said.get("defaultConfig") or {}
+    given: Json = json.loads(values).get("global") or {}
+    return MeshConfig(
+        trust_domain=_text(said.get("trustDomain")) or TRUST_DOMAIN,
+        trust_domain_aliases=tuple(map(str, said.get("trustDomainAliases") or ())),
+        root_namespace=_text(said.get("rootNamespace")),
+        discovery_address=_text(proxy.get("discoveryAddress")),
+        mesh_id=_text(proxy.get("meshId")) or _text(given.get("meshID")),
+        network=_text(given.get("network")),
+        cluster_name=_text((given.get("multiCluster") or {}).get("clusterName")),
+        ca_address=_text(given.get("caAddress")),
+        discovery_selectors=tuple(selector(one) for one in said.get("discoverySelectors") or ()),
+    )
+
+
+def _text(value: t.Any) -> str | None:
+    """Empty is not said."""
+    return str(value) if value else None
