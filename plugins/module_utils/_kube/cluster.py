@@ -13,7 +13,7 @@ import contextlib
 import json
 import time
 import typing as t
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from urllib.parse import urlencode
 
 with contextlib.suppress(ImportError):  # comes with kubernetes, whose absence is told when a verb runs
@@ -36,6 +36,7 @@ _LISTS = 3
 """How often a list is begun whose ``continue`` runs out (410): the API server keeps a version for 5 minutes."""
 
 Json = dict[str, t.Any]
+Value = t.TypeVar("Value")
 
 
 class ApiError(MeshError):
@@ -123,31 +124,44 @@ class Cluster:
             response.release_conn()
 
     def items(self, path: str, **query: str) -> Iterator[Json]:
-        """All items of a list, read a page at a time."""
-        return iter(self.list_at(path, **query)[0])
+        """All items of a list, for what is few: all of their JSON is held at once."""
+        return iter(self.values(path, _as_it_is, **query))
 
     def list_at(self, path: str, **query: str) -> tuple[list[Json], str]:
         """All items, and the version to watch from."""
+        return self.values_at(path, _as_it_is, **query)
+
+    def values(self, path: str, parse: Callable[[Json], Value], **query: str) -> list[Value]:
+        """What becomes of each item of a list. A page is parsed and dropped before the next one is asked for."""
+        return self.values_at(path, parse, **query)[0]
+
+    def values_at(self, path: str, parse: Callable[[Json], Value], **query: str) -> tuple[list[Value], str]:
+        """The same, and the version to watch from. A list that runs out half way is begun anew, so that nothing is in it twice."""
         for _turn in range(_LISTS - 1):
             try:
-                return self._pages(path, query)
+                return self._pages(path, parse, query)
             except ApiError as problem:
                 if problem.status != 410:
                     raise
-        return self._pages(path, query)
+        return self._pages(path, parse, query)
 
-    def _pages(self, path: str, query: Mapping[str, str]) -> tuple[list[Json], str]:
-        items: list[Json] = []
+    def _pages(self, path: str, parse: Callable[[Json], Value], query: Mapping[str, str]) -> tuple[list[Value], str]:
+        found: list[Value] = []
         token = ""
         while True:
-            page = self._read(path, **query, limit=str(PAGE), **({"continue": token} if token else {}))
-            metadata = page.get("metadata") or {}
-            if "resourceVersion" not in metadata:
-                raise ApiError(0, "", "the answer is no list of Kubernetes objects", "GET", path)
-            items += page.get("items") or []
-            token = metadata.get("continue") or ""
+            items, version, token = self._page(path, query, token)
+            found += map(parse, items)
+            del items
             if not token:
-                return items, metadata["resourceVersion"]
+                return found, version
+
+    def _page(self, path: str, query: Mapping[str, str], token: str) -> tuple[list[Json], str, str]:
+        """Its items, the version of the list, and what the next page is asked for with; empty for the last."""
+        page = self._read(path, **query, limit=str(PAGE), **({"continue": token} if token else {}))
+        metadata, items = page.get("metadata"), page.get("items") or []
+        if not isinstance(metadata, dict) or "resourceVersion" not in metadata or not isinstance(items, list):
+            raise ApiError(0, "", "the answer is no list of Kubernetes objects", "GET", path)
+        return items, str(metadata["resourceVersion"]), str(metadata.get("continue") or "")
 
     def create(self, path: str, body: Json, *, patient: bool = True) -> Json:
         """Not ``patient`` is for what 429 is an answer to: an eviction that a PodDisruptionBudget does not allow."""
@@ -284,6 +298,10 @@ class Watch:
         """From another thread: wakes the one that waits for an event, and ends its iteration."""
         with contextlib.suppress(OSError, ValueError, RuntimeError, AttributeError):  # over already, or urllib3 before 2.3
             self._response.shutdown()
+
+
+def _as_it_is(item: Json) -> Json:
+    return item
 
 
 def _refusal(response: urllib3.BaseHTTPResponse, method: str, path: str) -> ApiError:

@@ -103,8 +103,8 @@ class Follow:
                 return True
 
     def _list(self, kind: Kind) -> tuple[Objects, str]:
-        items, version = self._cluster.list_at(kind.path, **kind.query)
-        return {item["metadata"]["uid"]: kind.parse(item) for item in items}, version
+        found, version = self._cluster.values_at(kind.path, lambda item: (item["metadata"]["uid"], kind.parse(item)), **kind.query)
+        return dict(found), version
 
     def _watch(self, name: str, kind: Kind, version: str) -> None:
         """Until the end of the block. What cannot pass is raised where somebody waits, not lost with this thread."""

@@ -19,7 +19,7 @@ _AT_ONCE = 4
 
 
 def all_namespaces(cluster: Cluster) -> tuple[Namespace, ...]:
-    return tuple(parse(item) for item in cluster.items(PATH))
+    return tuple(cluster.values(PATH, parse))
 
 
 def parse(item: Json) -> Namespace:

@@ -91,7 +91,7 @@ def _kinds(snapshot: Snapshot, namespaces: Collection[str]) -> Iterator[tuple[st
 def _may_list(cluster: Cluster, kind: Kind) -> bool:
     """Without events, that a StatefulSet's pods are refused shows only in that they do not come."""
     try:
-        cluster.list_at(kind.path, **kind.query)
+        cluster.values(kind.path, kind.parse, **kind.query)
     except ApiError as problem:
         if problem.status != 403:
             raise

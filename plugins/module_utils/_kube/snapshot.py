@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import typing as t
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 
 from ansible_collections.meshops.istio.plugins.module_utils._kube import budgets
 from ansible_collections.meshops.istio.plugins.module_utils._kube.cluster import ApiError, Cluster, Json
@@ -16,8 +18,9 @@ from ansible_collections.meshops.istio.plugins.module_utils._kube.workloads impo
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.installer import Marks, installed_by
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision import DEFAULT, REVISION, version_of_image
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.snapshot import ControlPlane, Snapshot
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.workloads import Workload, family
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.workloads import Pod, Workload, family
 
+_AT_A_TIME = 4
 ISTIOD = {"app": "istiod"}
 DISCOVERY = "discovery"
 """Its container."""
@@ -26,45 +29,58 @@ CLUSTER_ID, KUBERNETES = "CLUSTER_ID", "Kubernetes"
 
 
 def take(cluster: Cluster) -> Snapshot:
-    read: list[Workload] = []
-    planes: list[ControlPlane] = []
-    for kind, path in KINDS.items():
-        parse = workload(kind)
-        for item in cluster.items(path):
-            one = parse(item)
-            plane = control_plane(item, one) if kind == "Deployment" else None
-            if plane:
-                planes.append(plane)
-            else:
-                read.append(one)
-    found = tuple(pod(item) for item in cluster.items(PODS))
-    deployments = {one.owner for one in (*read, *(plane.deployment for plane in planes))}
-    left = [one for one in found if one.owner.kind == "Deployment" and (one.namespace, one.owner) not in deployments]
-    hidden: list[str] = []
-    for name, maker in makers({one.shape.labels[POD_HASH] for one in left if POD_HASH in one.shape.labels}).items():
-        read += _optional(cluster, name, maker, hidden)
-    budget = tuple(_optional(cluster, budgets.KIND, Kind(budgets.PATH, budgets.parse), hidden))
-    workloads, pods = family(read, found, (plane.deployment for plane in planes))
+    """Lists are read side by side, as the API server makes one while another is parsed; the longest, of pods, begins first."""
+    with ThreadPoolExecutor(_AT_A_TIME) as pool:
+        pods = pool.submit(cluster.values, PODS, pod)
+        listed = {kind: pool.submit(cluster.values, path, _listed(kind)) for kind, path in KINDS.items()}
+        made = {name: pool.submit(_optional, cluster, maker) for name, maker in makers(()).items()}
+        budget = pool.submit(_optional, cluster, Kind(budgets.PATH, budgets.parse))
+        injectors, namespaces = pool.submit(all_injectors, cluster), pool.submit(all_namespaces, cluster)
+    read = [one for reading in listed.values() for one in reading.result()]
+    planes = tuple(plane for _workload, plane in read if plane)
+    workloads = [one for one, plane in read if not plane]
+    optional: dict[str, list[t.Any] | None] = {name: reading.result() for name, reading in made.items()}
+    left = _left(pods.result(), (one for one, _plane in read))
+    optional |= {name: _optional(cluster, maker) for name, maker in makers(left).items() if name not in optional}
+    workloads += [one for found in optional.values() for one in found or ()]
+    optional[budgets.KIND] = budget.result()
+    own, owned = family(workloads, pods.result(), (plane.deployment for plane in planes))
     return Snapshot(
-        control_planes=tuple(planes),
-        injectors=all_injectors(cluster),
-        namespaces=all_namespaces(cluster),
-        workloads=workloads,
-        pods=pods,
-        budgets=budget,
-        hidden=tuple(hidden),
+        control_planes=planes,
+        injectors=injectors.result(),
+        namespaces=namespaces.result(),
+        workloads=own,
+        pods=owned,
+        budgets=tuple(budget.result() or ()),
+        hidden=tuple(name for name, found in optional.items() if found is None),
     )
 
 
-def _optional(cluster: Cluster, name: str, kind: Kind, hidden: list[str]) -> list[t.Any]:
-    """What is not there for this user (403), or not at all (404), is unknown, and named as that."""
+def _listed(kind: str) -> t.Callable[[Json], tuple[Workload, ControlPlane | None]]:
+    parse = workload(kind)
+
+    def both(item: Json) -> tuple[Workload, ControlPlane | None]:
+        one = parse(item)
+        return one, control_plane(item, one) if kind == "Deployment" else None
+
+    return both
+
+
+def _left(pods: Iterable[Pod], listed: Iterable[Workload]) -> set[str]:
+    """The template hashes of pods whose Deployment is gone."""
+    there = {one.owner for one in listed}
+    orphans = (one for one in pods if one.owner.kind == "Deployment" and (one.namespace, one.owner) not in there)
+    return {one.shape.labels[POD_HASH] for one in orphans if POD_HASH in one.shape.labels}
+
+
+def _optional(cluster: Cluster, kind: Kind) -> list[t.Any] | None:
+    """None for what is not there for this user (403), or not at all (404)."""
     try:
-        return [kind.parse(item) for item in cluster.items(kind.path, **kind.query)]
+        return cluster.values(kind.path, kind.parse, **kind.query)
     except ApiError as problem:
         if problem.status not in (403, 404):
             raise
-        hidden.append(name)
-        return []
+        return None
 
 
 def what_injects(cluster: Cluster) -> Snapshot:

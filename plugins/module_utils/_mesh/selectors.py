@@ -53,7 +53,10 @@ class Selector:
     """``matchLabels``, which say the same as ``In`` with one value, in another form."""
 
     def matches(self, labels: Mapping[str, str]) -> bool:
-        return all(requirement.matches(labels) for requirement in self.conditions)
+        for key, value in self.equal:
+            if labels.get(key) != value:
+                return False
+        return all(requirement.matches(labels) for requirement in self.requirements)
 
     @property
     def conditions(self) -> tuple[Requirement, ...]:

@@ -84,16 +84,32 @@ class Snapshot:
     @cached_property
     def judged(self) -> tuple[Judged, ...]:
         """Every workload that has something to do with the mesh or could have, with its standing."""
-        return tuple(self._judge(workload) for workload in self.workloads if workload.namespace in self.namespace)
-
-    def _judge(self, workload: Workload) -> Judged:
-        decision = self.decide(workload.namespace, workload.template)
-        return judge(workload, self.pods_of(workload), decision, self.versions.get(decision.revision or ""))
+        return self.within(self.namespace)
 
     def within(self, namespaces: Iterable[str]) -> tuple[Judged, ...]:
-        """The workloads of these namespaces."""
+        """The workloads of these namespaces, in the order in which they were read."""
         names = set(namespaces) & self.namespace.keys()
-        return tuple(self._judge(workload) for workload in self.workloads if workload.namespace in names)
+        return tuple(self._judge(place) for place in sorted(place for name in names for place in self._places.get(name, ())))
+
+    @cached_property
+    def _places(self) -> Mapping[str, tuple[int, ...]]:
+        """Where the workloads of each namespace stand: to look for them among all, for each namespace, would be a square."""
+        found: dict[str, list[int]] = defaultdict(list)
+        for place, workload in enumerate(self.workloads):
+            found[workload.namespace].append(place)
+        return {name: tuple(places) for name, places in found.items()}
+
+    @cached_property
+    def _judged(self) -> dict[int, Judged]:
+        """What has been judged already: many ask."""
+        return {}
+
+    def _judge(self, place: int) -> Judged:
+        if place not in self._judged:
+            workload = self.workloads[place]
+            decision = self.decide(workload.namespace, workload.template)
+            self._judged[place] = judge(workload, self.pods_of(workload), decision, self.versions.get(decision.revision or ""))
+        return self._judged[place]
 
     def check_known(self, namespaces: Iterable[str]) -> None:
         """Raises MeshError for names that no namespace has."""

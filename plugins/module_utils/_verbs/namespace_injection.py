@@ -96,7 +96,7 @@ def _undoable(options: Options, context: Context, wanted: Iterable[Move]) -> lis
 
 def _running(context: Context, revision: str) -> frozenset[str]:
     """Namespaces in which pods have a sidecar of this revision."""
-    pods = (pod(item) for item in context.cluster.items(PODS))
+    pods = context.cluster.values(PODS, pod)
     return frozenset(one.namespace for one in pods if one.proxy and one.proxy.revision == revision and not one.finished)
 
 
