@@ -9,9 +9,11 @@ import secrets
 import typing as t
 from pathlib import Path
 
+import yaml
+
 from tests.lab import istioctl, mesh, samples
 from tests.lab.api import ApiProblem, Json
-from tests.lab.cluster import Cluster
+from tests.lab.cluster import CHECKOUT, Cluster
 from tests.lab.istiod.connected import ABSENT, NACK, STALE
 from tests.lab.istiod.connected import FAULT as PROXY_FAULT
 from tests.lab.stages import FAULT, NEVER_READY
@@ -284,3 +286,17 @@ def test_an_istiod_that_does_not_answer_is_not_taken_for_one_without_proxies(
     found = tool.verb("mesh_info", gather_subset=["workloads", "connections"])
     assert any("its connections could not be read" in one and silent in one for one in found["unknown"]), found["unknown"]
     assert not [one for one in found["disagreements"] if one["namespace"] == name]
+
+
+def test_the_examples_of_the_filter_run(lab: Cluster, tool: Tool, namespaces: Namespaces) -> None:
+    """On a wave that has just moved: both workloads are stale, and nothing is orphaned."""
+    cart, checkout = (namespaces(ENABLED, [samples.deployment("api")]) for _number in range(2))
+    for name in (cart, checkout):
+        lab.api.patch(f"/api/v1/namespaces/{name}", {"metadata": {"labels": {"istio-injection": None, "istio.io/rev": REVISION}}})
+    text = yaml.safe_load((CHECKOUT / "plugins" / "filter" / "workloads.yml").read_text())["EXAMPLES"]
+    for name, here in (("cart", cart), ("checkout", checkout), ("~/.kube/eu-1", str(lab.kubeconfig))):
+        text = text.replace(name, here)
+    (tool.folder / "play.yml").write_text(yaml.safe_dump([{"hosts": "localhost", "gather_facts": False, "tasks": yaml.safe_load(text)}]))
+    said = tool.run(["ansible-playbook", "play.yml"]).succeeded().text
+    assert f"{cart}/deploy/api" in said
+    assert f"{checkout}/deploy/api" in said

@@ -10,7 +10,9 @@ import typing as t
 from dataclasses import replace
 
 import pytest
+from ansible.errors import AnsibleFilterError
 
+from ansible_collections.meshops.istio.plugins.filter.workloads import workloads as filtered
 from ansible_collections.meshops.istio.plugins.module_utils._kube import istiods, mesh_config
 from ansible_collections.meshops.istio.plugins.module_utils._kube.snapshot import control_plane
 from ansible_collections.meshops.istio.plugins.module_utils._kube.workloads import workload
@@ -340,3 +342,50 @@ def test_who_reads_an_object_with_a_revision(resource: str, label: str, by: str 
     found, one = mesh((), injectors=(unrevisioned(), tag("prod", OLD))), Pinned(resource, "shop", "one", label)
     assert reader(one, found, NOBODY) == by
     assert bool(list(unread((one,), found, NOBODY))) == (by is None)
+
+
+# the filter
+
+
+def fact(path: str, standing: str, proxies: dict[str, int], gets: str | None = OLD) -> Json:
+    name, short, _rest = path.split("/")
+    kind = {"deploy": "Deployment", "sts": "StatefulSet"}[short]
+    return {"path": path, "namespace": name, "kind": kind, "standing": standing, "proxies": proxies, "gets": gets}
+
+
+FOUND = {
+    "workloads": [
+        fact("shop/deploy/web", "stale", {OLD: 1}, NEW),
+        fact("pay/sts/db", "stale", {OLD: 1, NEW: 1}, NEW),
+        fact("pay/deploy/api", "current", {NEW: 2}, NEW),
+        fact("mail/deploy/out", "orphaned", {OLD: 1}, None),
+    ],
+    "namespaces": [{"name": name} for name in ("shop", "pay", "mail")],
+}
+CHOSEN: dict[str, tuple[Json, list[str]]] = {
+    "all, sorted": ({}, ["mail/deploy/out", "pay/deploy/api", "pay/sts/db", "shop/deploy/web"]),
+    "the stale ones of a wave": ({"standing": "stale", "namespaces": ["pay"]}, ["pay/sts/db"]),
+    "of two standings": ({"standing": ["current", "orphaned"]}, ["mail/deploy/out", "pay/deploy/api"]),
+    "with a sidecar of a revision": ({"revision": OLD, "kinds": "Deployment"}, ["mail/deploy/out", "shop/deploy/web"]),
+    "that would get a revision": ({"gets": NEW, "kinds": ["StatefulSet"]}, ["pay/sts/db"]),
+    "none in an empty wave": ({"namespaces": []}, []),
+}
+
+
+@pytest.mark.parametrize(("asked", "paths"), CHOSEN.values(), ids=CHOSEN)
+def test_the_filter_takes_what_the_play_is_about(asked: Json, paths: list[str]) -> None:
+    assert [one["path"] for one in filtered(FOUND, **asked)] == paths
+
+
+WRONG: dict[str, tuple[object, Json, str]] = {
+    "no result of mesh_info": ([1], {}, "There are no workloads in this"),
+    "not read": ({"namespaces": []}, {}, "gather_subset"),
+    "a standing that is none": (FOUND, {"standing": "stael"}, "choose from current, stale, orphaned"),
+    "a namespace that is not there": (FOUND, {"namespaces": ["pya"]}, "Some namespaces do not exist.\n  where: pya"),
+}
+
+
+@pytest.mark.parametrize(("found", "asked", "says"), WRONG.values(), ids=WRONG)
+def test_the_filter_does_not_answer_what_it_cannot_know(found: object, asked: Json, says: str) -> None:
+    with pytest.raises(AnsibleFilterError, match=says):
+        filtered(found, **asked)

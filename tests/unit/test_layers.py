@@ -38,6 +38,7 @@ MAY_IMPORT = {
     "modules": {RUNTIME, VERBS},
     "action": {PLUGIN_UTILS, VERBS},
     "inventory": {RUNTIME, KUBE, MESH},
+    "filter": {MESH},
     "doc_fragments": set[str](),
 }
 """Downwards only. Each layer may import from itself where it is listed."""

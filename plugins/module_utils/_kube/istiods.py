@@ -12,6 +12,7 @@ import json
 import typing as t
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 from ansible_collections.meshops.istio.plugins.module_utils._kube.cluster import ApiError, Cluster, Json
 from ansible_collections.meshops.istio.plugins.module_utils._kube.execute import output
@@ -42,13 +43,24 @@ def _istiod(item: Json) -> Istiod:
     return Istiod(metadata["namespace"], metadata["name"], revision, phase == "Running")
 
 
-def versions(cluster: Cluster, istiods: Iterable[Istiod]) -> tuple[tuple[Istiod, str | ApiError], ...]:
-    """What each says that it is, or why it could not be asked; one request each."""
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What one istiod says that it is."""
+
+    istiod: Istiod
+    version: str | None = None
+    unread: str = ""
+    """Why it could not be asked."""
+
+
+def versions(cluster: Cluster, istiods: Iterable[Istiod]) -> tuple[Said, ...]:
+    """One request each."""
 
     def ask(one: Istiod) -> str:
         return cluster.text(f"/api/v1/namespaces/{one.namespace}/pods/{one.name}:{MONITORING}/proxy/version")
 
-    return tuple((one, answer if isinstance(answer, ApiError) else _version(answer)) for one, answer in _each(istiods, ask))
+    answers = _each(istiods, ask)
+    return tuple(Said(one, unread=a.why.strip()) if isinstance(a, ApiError) else Said(one, _version(a)) for one, a in answers)
 
 
 def _version(said: str) -> str:

@@ -10,11 +10,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 
 from ansible_collections.meshops.istio.plugins.module_utils._kube import istiods, mesh_config
-from ansible_collections.meshops.istio.plugins.module_utils._kube.cluster import ApiError, Cluster
+from ansible_collections.meshops.istio.plugins.module_utils._kube.cluster import Cluster
 from ansible_collections.meshops.istio.plugins.module_utils._kube.referrers import all_pinned
 from ansible_collections.meshops.istio.plugins.module_utils._kube.roots import trusted
 from ansible_collections.meshops.istio.plugins.module_utils._kube.webhooks import rendered
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.connections import Connections, Istiod, Sync, connections, refusals
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.connections import Connections, Sync, connections, refusals
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.findings import Finding, Topic, Weight
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.mesh_config import (
     MeshConfig,
@@ -29,14 +29,12 @@ from ansible_collections.meshops.istio.plugins.module_utils._mesh.services impor
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.snapshot import Snapshot
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.subsets import Subset
 
-Versions = tuple[tuple[Istiod, str | ApiError], ...]
-
 
 @dataclass(frozen=True, slots=True)
 class Details:
     """None is what was not asked for."""
 
-    versions: Versions | None = None
+    versions: tuple[istiods.Said, ...] | None = None
     connected: Connections | None = None
     configs: Mapping[str, MeshConfig | None] | None = None
     roots: frozenset[str] | None = None
@@ -45,9 +43,9 @@ class Details:
     hidden: tuple[str, ...] = ()
 
     def unknowns(self) -> Iterator[str]:
-        for one, said in self.versions or ():
-            if isinstance(said, ApiError):
-                yield f"{one.path}: its version could not be asked ({said.why.strip()})."
+        for said in self.versions or ():
+            if said.unread:
+                yield f"{said.istiod.path}: its version could not be asked ({said.unread})."
         for revision, config in (self.configs or {}).items():
             if config is None:
                 yield f"ConfigMap {config_map_of(revision)}: it could not be read, so that the mesh config of {revision} is not known."
@@ -67,23 +65,23 @@ class Details:
         yield from self._other_versions(snapshot)
 
     def _other_versions(self, snapshot: Snapshot) -> Iterator[Finding]:
-        for one, said in self.versions or ():
-            image = snapshot.versions.get(one.revision)
-            if image and isinstance(said, str) and said != image:
+        for said in self.versions or ():
+            image = snapshot.versions.get(said.istiod.revision)
+            if image and said.version and said.version != image:
                 yield Finding(
                     Weight.NOTE,
                     Topic.VERSIONS,
-                    f"An istiod is {said}, and its image says {image}.",
-                    where=one.path,
+                    f"An istiod is {said.version}, and its image says {image}.",
+                    where=said.istiod.path,
                     why="the tag of an image is only a name; or its Deployment is being rolled out",
-                    do=f"what it says itself counts: {said}",
+                    do=f"what it says itself counts: {said.version}",
                 )
 
     def of_plane(self, revision: str) -> dict[str, object]:
         told: dict[str, object] = {}
         if self.versions is not None:
-            said = (answer for one, answer in self.versions if one.revision == revision)
-            told["reported_versions"] = dict(Counter(answer if isinstance(answer, str) else "unknown" for answer in said))
+            said = (one.version or "unknown" for one in self.versions if one.istiod.revision == revision)
+            told["reported_versions"] = dict(Counter(said))
         if self.configs is not None:
             config = self.configs.get(revision)
             told["mesh_config"] = _config(config) if config else None
