@@ -116,7 +116,7 @@ findings:
   elements: dict
   contains:
     weight:
-      description: C(blocker) where nothing is begun while it holds, or C(warning).
+      description: C(blocker) where nothing is begun while it holds, else C(warning), or C(note) where nothing is wrong.
       type: str
     topic:
       description:

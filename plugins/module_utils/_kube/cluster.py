@@ -10,6 +10,7 @@ first touch, and ``rest_client.request`` changed its signature in client 37 and 
 from __future__ import annotations
 
 import contextlib
+import copy
 import json
 import time
 import typing as t
@@ -34,6 +35,9 @@ _NOT_DONE = frozenset({429})
 """After these a request may be sent again whatever it asks: it was turned away before anything was done."""
 _LISTS = 3
 """How often a list is begun whose ``continue`` runs out (410): the API server keeps a version for 5 minutes."""
+
+_WHOLE = "application/json"
+_METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
 Json = dict[str, t.Any]
 Value = t.TypeVar("Value")
@@ -76,6 +80,7 @@ class Cluster:
         self._pool: urllib3.PoolManager = self._client.rest_client.pool_manager
         self._user: str | None = params["impersonate_user"]
         self._groups: tuple[str, ...] = tuple(params["impersonate_groups"] or ())
+        self._accept = _WHOLE
         self.dry_run = dry_run
         self.host: str = self.settings.host
         if params["cluster_uid"]:
@@ -126,6 +131,12 @@ class Cluster:
     def items(self, path: str, **query: str) -> Iterator[Json]:
         """All items of a list, for what is few: all of their JSON is held at once."""
         return iter(self.values(path, _as_it_is, **query))
+
+    def metadata_alone(self) -> Cluster:
+        """The same cluster, whose lists hold each object's metadata alone: the API server leaves out the rest, a Secret's data too."""
+        other = copy.copy(self)
+        other._accept = _METADATA
+        return other
 
     def list_at(self, path: str, **query: str) -> tuple[list[Json], str]:
         """All items, and the version to watch from."""
@@ -262,7 +273,7 @@ class Cluster:
 
     def _headers(self, content: str) -> urllib3.HTTPHeaderDict:
         """``auth_settings`` is asked at each request: it renews tokens that expire."""
-        headers = urllib3.HTTPHeaderDict({"Accept": "application/json"})
+        headers = urllib3.HTTPHeaderDict({"Accept": self._accept})
         if content:
             headers.add("Content-Type", content)
         for setting in self.settings.auth_settings().values():

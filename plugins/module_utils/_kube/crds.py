@@ -5,9 +5,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
-from ansible_collections.meshops.istio.plugins.module_utils._kube.cluster import Json
+from ansible_collections.meshops.istio.plugins.module_utils._kube.cluster import Cluster, Json
+
+_PATH = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+
+
+def served(cluster: Cluster, group: str) -> frozenset[str]:
+    """The versions of an API group that there are."""
+    found = cluster.get(f"/apis/{group}") or {}
+    return frozenset(one["version"] for one in found.get("versions") or [])
+
+
+def would_be_lowered(cluster: Cluster, rendered: Iterable[Json]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """By name, what each CRD would lose if it were replaced by the rendered one."""
+    for item in rendered:
+        if item["kind"] == "CustomResourceDefinition":
+            name = item["metadata"]["name"]
+            live = cluster.get(f"{_PATH}/{name}")
+            gone = lowered(live, item) if live else ()
+            if gone:
+                yield name, gone
 
 
 def lowered(before: Json, after: Json) -> tuple[str, ...]:

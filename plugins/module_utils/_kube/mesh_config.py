@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import typing as t
+from collections.abc import Iterable
 
 with contextlib.suppress(ImportError):  # comes with kubernetes, whose absence is told when a verb runs
     import yaml
@@ -20,15 +21,29 @@ from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision impor
 
 def read(cluster: Cluster, namespace: str, revision: str) -> MeshConfig | None:
     """None where it is not there, this user may not see it, or it cannot be read."""
-    mesh = _data(cluster, namespace, config_map_of(revision), "mesh")
-    injector = "istio-sidecar-injector" + (f"-{revision}" if revision != DEFAULT else "")
-    values = _data(cluster, namespace, injector, "values")
-    if mesh is None:
-        return None
+    return _readable(_data(cluster, namespace, config_map_of(revision), "mesh"), _data(cluster, namespace, _injector(revision), "values"))
+
+
+def rendered(objects: Iterable[Json], revision: str) -> MeshConfig | None:
+    """The same of what a control plane would be installed from."""
+    maps = {item["metadata"]["name"]: item for item in objects if item.get("kind") == "ConfigMap"}
+    return _readable(_key(maps.get(config_map_of(revision)), "mesh"), _key(maps.get(_injector(revision)), "values"))
+
+
+def _readable(mesh: str | None, values: str | None) -> MeshConfig | None:
     try:
-        return parse(mesh, values or "{}")
+        return parse(mesh, values or "{}") if mesh is not None else None
     except (ValueError, TypeError, AttributeError, KeyError, yaml.YAMLError):
         return None
+
+
+def _injector(revision: str) -> str:
+    return "istio-sidecar-injector" + (f"-{revision}" if revision != DEFAULT else "")
+
+
+def _key(found: Json | None, key: str) -> str | None:
+    told = ((found or {}).get("data") or {}).get(key)
+    return told if isinstance(told, str) else None
 
 
 def _data(cluster: Cluster, namespace: str, name: str, key: str) -> str | None:
@@ -38,8 +53,7 @@ def _data(cluster: Cluster, namespace: str, name: str, key: str) -> str | None:
         if problem.status != 403:
             raise
         return None
-    told = ((found or {}).get("data") or {}).get(key)
-    return told if isinstance(told, str) else None
+    return _key(found, key)
 
 
 def parse(mesh: str, values: str) -> MeshConfig:

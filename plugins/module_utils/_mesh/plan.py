@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.findings import Finding, Topic, Weight, in_order, warning
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.installing import install_findings
@@ -41,6 +42,14 @@ class Plan:
     @property
     def warnings(self) -> tuple[Finding, ...]:
         return tuple(finding for finding in self.findings if finding.weight is Weight.WARNING)
+
+    @property
+    def notes(self) -> tuple[Finding, ...]:
+        return tuple(finding for finding in self.findings if finding.weight is Weight.NOTE)
+
+    def told(self, more: Iterable[Finding]) -> Plan:
+        """With findings about what the snapshot does not show."""
+        return replace(self, findings=in_order((*self.findings, *more)))
 
 
 def make_plan(snapshot: Snapshot, target: Target) -> Plan:

@@ -29,7 +29,7 @@ def plan_report(plan: Plan, sentence: str, concurrency: int) -> list[str]:
     needs, left = (_rows(plan, by) for by in ("needs you", "left"))
     lines += ["", "NEEDS YOU", *(fitted(("RECIPE", "WHY", "DECIDED BY", "WORKLOADS"), needs) if needs else ["  none"])]
     lines += ["", "LEFT", *(fitted(("RECIPE", "WHY", "DECIDED BY", "WORKLOADS"), left) if left else ["  none"])]
-    for title, findings in (("BLOCKERS", plan.blockers), ("WARNINGS", plan.warnings)):
+    for title, findings in (("BLOCKERS", plan.blockers), ("WARNINGS", plan.warnings), ("NOTES", plan.notes)):
         lines += ["", f"{title} ({len(findings)})", *(line for finding in findings for line in _finding(finding))]
     return [*lines, ""]
 

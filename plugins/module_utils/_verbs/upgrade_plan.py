@@ -11,7 +11,7 @@ import typing as t
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from ansible_collections.meshops.istio.plugins.module_utils._kube.rights import check_rights
+from ansible_collections.meshops.istio.plugins.module_utils._kube.rights import check_readable
 from ansible_collections.meshops.istio.plugins.module_utils._kube.snapshot import take
 from ansible_collections.meshops.istio.plugins.module_utils._kube.webhooks import parse as injector
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.errors import Blocked, MeshError
@@ -23,8 +23,10 @@ from ansible_collections.meshops.istio.plugins.module_utils._mesh.saved import S
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.waves import Target
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.words import count
 from ansible_collections.meshops.istio.plugins.module_utils._render.helm import Chart
+from ansible_collections.meshops.istio.plugins.module_utils._render.rendering import Rendering
 from ansible_collections.meshops.istio.plugins.module_utils._verbs import applied
 from ansible_collections.meshops.istio.plugins.module_utils._verbs.choices import CHOICES, choices_of
+from ansible_collections.meshops.istio.plugins.module_utils._verbs.plan_facts import Subject, findings_about
 from ansible_collections.meshops.istio.plugins.module_utils._verbs.source import (
     SOURCE,
     Source,
@@ -108,15 +110,17 @@ def _wave(wave: object, number: int) -> tuple[str, ...] | str:
 
 
 def run(options: Options, context: Context) -> Result:
-    target, parts = options.target, None
+    target, parts, rendering = options.target, None, None
     if options.source:
         check_source(options.source)
-        target, parts = _rendered(options, options.source)
-    check_rights(context.cluster, target.istio_namespace, install=options.provider if options.source else None)
+        target, parts, rendering = _rendered(options, options.source)
+    provider = options.provider if options.source else None
+    check_readable(context.cluster, target.istio_namespace, install=provider)
     if parts:
         applied.check_free(context.cluster, _applied(options), parts)
     snapshot = take(context.cluster)
     plan, before, uid = make_plan(snapshot, target), as_before(snapshot, target.revision), context.cluster.uid()
+    plan = plan.told(findings_about(context.cluster, Subject(snapshot, plan, target, provider, rendering, parts.more if parts else ())))
     sentence = _sentence(plan, target)
     if options.report:
         context.say("\n".join(plan_report(plan, sentence, options.concurrency)))
@@ -135,7 +139,7 @@ def run(options: Options, context: Context) -> Result:
     )
 
 
-def _rendered(options: Options, source: Source) -> tuple[Target, applied.Parts | None]:
+def _rendered(options: Options, source: Source) -> tuple[Target, applied.Parts | None, Rendering]:
     """With what installing it would bring: its version and its injectors; and whose the objects are, where we apply them ourselves."""
     target = options.target
     rendering = offline(source, target.revision, target.istio_namespace)
@@ -144,8 +148,8 @@ def _rendered(options: Options, source: Source) -> tuple[Target, applied.Parts |
     brings = tuple(found for item in rendering.objects if item["kind"] == kind and (found := injector(item)))
     brought = replace(target, version=version, brings=brings)
     if isinstance(source, Chart):
-        return replace(brought, release=release_of(target.revision)), None
-    return brought, applied.parts_of(rendering, _applied(options))
+        return replace(brought, release=release_of(target.revision)), None, rendering
+    return brought, applied.parts_of(rendering, _applied(options)), rendering
 
 
 def _applied(options: Options) -> applied.Target:

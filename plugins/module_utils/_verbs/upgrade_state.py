@@ -88,7 +88,7 @@ def run(options: Options, context: Context) -> Result:
     stored = records.stored(context.cluster, options.istio_namespace)
     found = stored.record if stored else None
     if options.state == "rolling_back":
-        check_rights(context.cluster, options.istio_namespace, install=None)
+        check_rights(context.cluster, options.istio_namespace)
     snapshot = take(context.cluster)
     wanted = _wanted(options, found, snapshot)
     changed = wanted is not None and wanted != found
