@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from ansible_collections.meshops.istio.plugins.module_utils._kube.cluster import Json
+from ansible_collections.meshops.istio.plugins.module_utils._kube.json_values import at, name_of, namespace_of, number
 from ansible_collections.meshops.istio.plugins.module_utils._kube.webhooks import selector
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.budgets import Budget
 
@@ -14,12 +15,12 @@ PATH = "/apis/policy/v1/poddisruptionbudgets"
 
 
 def parse(item: Json) -> Budget:
-    metadata, status = item["metadata"], item.get("status") or {}
-    seen = status.get("observedGeneration", 0) >= metadata.get("generation", 0)
+    seen = number(item, "status", "observedGeneration") >= number(item, "metadata", "generation")
+    selects = at(item, "spec", "selector")
     return Budget(
-        namespace=metadata["namespace"],
-        name=metadata["name"],
+        namespace=namespace_of(item),
+        name=name_of(item),
         # Unlike one that is empty, a selector that is not there selects nothing
-        selector=selector(item["spec"]["selector"]) if item["spec"].get("selector") is not None else None,
-        allowed=status.get("disruptionsAllowed", 0) if seen else 0,
+        selector=selector(selects) if isinstance(selects, dict) else None,
+        allowed=number(item, "status", "disruptionsAllowed") if seen else 0,
     )

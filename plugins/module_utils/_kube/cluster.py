@@ -21,6 +21,7 @@ with contextlib.suppress(ImportError):  # comes with kubernetes, whose absence i
     import urllib3
 
 from ansible_collections.meshops.istio.plugins.module_utils._kube.auth import connection, sendable
+from ansible_collections.meshops.istio.plugins.module_utils._kube.json_values import Unreadable, text
 from ansible_collections.meshops.istio.plugins.module_utils._kube.kubeconfig import kubeconfig_file
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.errors import MeshError
 
@@ -161,7 +162,7 @@ class Cluster:
         token = ""
         while True:
             items, version, token = self._page(path, query, token)
-            found += map(parse, items)
+            found += (_parsed(item, parse, path) for item in items)
             del items
             if not token:
                 return found, version
@@ -309,6 +310,20 @@ class Watch:
         """From another thread: wakes the one that waits for an event, and ends its iteration."""
         with contextlib.suppress(OSError, ValueError, RuntimeError, AttributeError):  # over already, or urllib3 before 2.3
             self._response.shutdown()
+
+
+def _parsed(item: Json, parse: Callable[[Json], Value], path: str) -> Value:
+    """What no parser has thought of ends in an error that names the object, not in a traceback."""
+    try:
+        return parse(item)
+    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as problem:
+        called = "/".join(filter(None, (text(item, "metadata", "namespace"), text(item, "metadata", "name"))))
+        raise Unreadable(
+            "An object of the cluster is not as Kubernetes makes them.",
+            where=f"{called or 'one without a name'}, in {path}",
+            why=f"{type(problem).__name__}: {problem}",
+            do="look at it with kubectl get --output yaml; if it looks right there, report it",
+        ) from problem
 
 
 def _as_it_is(item: Json) -> Json:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ansible_collections.meshops.istio.plugins.module_utils._kube.cluster import ApiError, Cluster, Json
+from ansible_collections.meshops.istio.plugins.module_utils._kube.json_values import at, mappings, text
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,15 +25,14 @@ def path(namespace: str) -> str:
 
 def parse(item: Json) -> Endpoints:
     """``ready`` that is absent counts as ready (Kubernetes documentation, "EndpointSlices", conditions)."""
-    labels = item["metadata"].get("labels") or {}
-    ready = [one for one in item.get("endpoints") or [] if (one.get("conditions") or {}).get("ready") is not False]
-    return Endpoints(labels.get("kubernetes.io/service-name", ""), len(ready))
+    ready = [one for one in mappings(item, "endpoints") if at(one, "conditions", "ready") is not False]
+    return Endpoints(text(item, "metadata", "labels", "kubernetes.io/service-name"), len(ready))
 
 
 def ready_in(cluster: Cluster, namespace: str) -> Mapping[str, int] | None:
     """How many ready endpoints each Service of a namespace has; None where this user may not see them."""
     try:
-        found = [parse(item) for item in cluster.items(path(namespace))]
+        found = cluster.values(path(namespace), parse)
     except ApiError as problem:
         if problem.status == 403:
             return None

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from ansible_collections.meshops.istio.plugins.module_utils._kube.cluster import ApiError, Cluster, Json, Watch
+from ansible_collections.meshops.istio.plugins.module_utils._kube.json_values import uid_of
 
 _WATCH_SECONDS = 60
 _PAUSE = 1.0
@@ -103,7 +104,7 @@ class Follow:
                 return True
 
     def _list(self, kind: Kind) -> tuple[Objects, str]:
-        found, version = self._cluster.values_at(kind.path, lambda item: (item["metadata"]["uid"], kind.parse(item)), **kind.query)
+        found, version = self._cluster.values_at(kind.path, lambda item: (uid_of(item), kind.parse(item)), **kind.query)
         return dict(found), version
 
     def _watch(self, name: str, kind: Kind, version: str) -> None:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from ansible_collections.meshops.istio.plugins.module_utils._kube.cluster import ApiError, Cluster, Json
 from ansible_collections.meshops.istio.plugins.module_utils._kube.execute import output
+from ansible_collections.meshops.istio.plugins.module_utils._kube.json_values import at, name_of, namespace_of, text
 from ansible_collections.meshops.istio.plugins.module_utils._kube.snapshot import DISCOVERY, ISTIOD
 from ansible_collections.meshops.istio.plugins.module_utils._kube.workloads import PODS
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.connections import Connection, Heard, Istiod, Sync
@@ -33,14 +34,13 @@ Answer = t.TypeVar("Answer")
 
 def all_istiods(cluster: Cluster) -> tuple[Istiod, ...]:
     selector = ",".join(f"{name}={value}" for name, value in ISTIOD.items())
-    found = [item for item in cluster.items(PODS, labelSelector=selector) if "deletionTimestamp" not in item["metadata"]]
-    return tuple(_istiod(item) for item in found if (item.get("status") or {}).get("phase") not in ("Succeeded", "Failed"))
+    found = [item for item in cluster.items(PODS, labelSelector=selector) if not at(item, "metadata", "deletionTimestamp")]
+    return tuple(_istiod(item) for item in found if text(item, "status", "phase") not in ("Succeeded", "Failed"))
 
 
 def _istiod(item: Json) -> Istiod:
-    metadata, phase = item["metadata"], (item.get("status") or {}).get("phase")
-    revision = (metadata.get("labels") or {}).get(REVISION) or DEFAULT
-    return Istiod(metadata["namespace"], metadata["name"], revision, phase == "Running")
+    revision = text(item, "metadata", "labels", REVISION) or DEFAULT
+    return Istiod(namespace_of(item), name_of(item), revision, text(item, "status", "phase") == "Running")
 
 
 @dataclass(frozen=True, slots=True)

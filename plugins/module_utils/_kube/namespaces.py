@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from ansible_collections.meshops.istio.plugins.module_utils._kube.cluster import ApiError, Cluster, Json
+from ansible_collections.meshops.istio.plugins.module_utils._kube.json_values import name_of, strings, text, uid_of
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.namespaces import LAST, PRIOR, Move, Namespace, read_prior
 
 PATH = "/api/v1/namespaces"
@@ -23,15 +24,15 @@ def all_namespaces(cluster: Cluster) -> tuple[Namespace, ...]:
 
 
 def parse(item: Json) -> Namespace:
-    metadata = item["metadata"]
+    annotations = strings(item, "metadata", "annotations")
     return Namespace(
-        name=metadata["name"],
-        uid=metadata["uid"],
-        version=metadata.get("resourceVersion", ""),  # a dry run gives none
-        labels=metadata.get("labels") or {},
-        prior=read_prior((metadata.get("annotations") or {}).get(PRIOR)),
-        deleting="deletionTimestamp" in metadata,
-        last=read_prior((metadata.get("annotations") or {}).get(LAST)),
+        name=name_of(item),
+        uid=uid_of(item),
+        version=text(item, "metadata", "resourceVersion"),  # a dry run gives none
+        labels=strings(item, "metadata", "labels"),
+        prior=read_prior(annotations.get(PRIOR)),
+        deleting=bool(text(item, "metadata", "deletionTimestamp")),
+        last=read_prior(annotations.get(LAST)),
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ansible_collections.meshops.istio.plugins.module_utils._kube.cluster import ApiError, Cluster
+from ansible_collections.meshops.istio.plugins.module_utils._kube.json_values import text
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.errors import MeshError
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.record import KEY, NAME, Record, read
 
@@ -35,7 +36,7 @@ def stored(cluster: Cluster, istio_namespace: str) -> Stored | None:
         return None
     metadata = found["metadata"]
     writes = (str(entry.get("time") or "") for entry in metadata.get("managedFields") or [])
-    return Stored(read((found.get("data") or {}).get(KEY)), metadata["resourceVersion"], max(writes, default=""))
+    return Stored(read(text(found, "data", KEY) or None), metadata["resourceVersion"], max(writes, default=""))
 
 
 def save(cluster: Cluster, istio_namespace: str, record: Record, *, over: Stored | None) -> None:

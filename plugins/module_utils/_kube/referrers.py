@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from ansible_collections.meshops.istio.plugins.module_utils._kube.cluster import ApiError, Cluster, Json
+from ansible_collections.meshops.istio.plugins.module_utils._kube.json_values import mapping, mappings, name_of, strings, text, texts
 from ansible_collections.meshops.istio.plugins.module_utils._kube.webhooks import PATH as MUTATING
 from ansible_collections.meshops.istio.plugins.module_utils._kube.webhooks import VALIDATORS as VALIDATING
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.referrers import Around, Caller, Pinned, TagService
@@ -33,16 +34,15 @@ def around(cluster: Cluster, revision: str, istio_namespace: str) -> Around:
 
 
 def _caller(kind: str, item: Json) -> Caller:
-    metadata = item["metadata"]
-    labels = metadata.get("labels") or {}
-    called = ((entry.get("clientConfig") or {}).get("service") for entry in item.get("webhooks") or [])
-    services = frozenset((one["namespace"], one["name"]) for one in called if one)
-    return Caller(kind, metadata["name"], labels.get(REVISION), labels.get(TAG), services)
+    labels = strings(item, "metadata", "labels")
+    called = (mapping(entry, "clientConfig", "service") for entry in mappings(item, "webhooks"))
+    services = frozenset((text(one, "namespace"), text(one, "name")) for one in called if one)
+    return Caller(kind, name_of(item), labels.get(REVISION), labels.get(TAG), services)
 
 
 def _tag(item: Json) -> TagService:
-    labels = item["metadata"]["labels"]
-    return TagService(item["metadata"]["name"], labels[TAG], labels.get(REVISION) or DEFAULT)
+    labels = strings(item, "metadata", "labels")
+    return TagService(name_of(item), labels.get(TAG, ""), labels.get(REVISION) or DEFAULT)
 
 
 def _pinned(cluster: Cluster, revision: str) -> tuple[Pinned, ...]:
@@ -86,8 +86,7 @@ def _labelled(cluster: Cluster, label: str) -> Iterator[tuple[str, _Listed]]:
 
 
 def _pinned_one(resource: str, item: Json) -> Pinned:
-    metadata = item["metadata"]
-    return Pinned(resource, metadata.get("namespace", ""), metadata["name"], (metadata.get("labels") or {}).get(REVISION, ""))
+    return Pinned(resource, text(item, "metadata", "namespace"), name_of(item), text(item, "metadata", "labels", REVISION))
 
 
 def _kinds(cluster: Cluster) -> Iterator[tuple[str, str]]:
@@ -96,7 +95,7 @@ def _kinds(cluster: Cluster) -> Iterator[tuple[str, str]]:
         known = cluster.get(f"/apis/{group}")
         if known is None:
             continue
-        version = known["preferredVersion"]["groupVersion"]
-        for kind in (cluster.get(f"/apis/{version}") or {}).get("resources") or []:
-            if "list" in kind["verbs"] and kind["namespaced"]:
-                yield f"/apis/{version}/{kind['name']}", f"{kind['name']}.{group}"
+        version = text(known, "preferredVersion", "groupVersion")
+        for kind in mappings(cluster.get(f"/apis/{version}"), "resources"):
+            if "list" in texts(kind, "verbs") and kind.get("namespaced") is True:
+                yield f"/apis/{version}/{text(kind, 'name')}", f"{text(kind, 'name')}.{group}"

@@ -9,6 +9,7 @@ import hashlib
 import re
 
 from ansible_collections.meshops.istio.plugins.module_utils._kube.cluster import Cluster
+from ansible_collections.meshops.istio.plugins.module_utils._kube.json_values import text
 
 CONFIGMAP, KEY = "istio-ca-root-cert", "root-cert.pem"
 _PEM = re.compile(r"-----BEGIN CERTIFICATE-----(.*?)-----END CERTIFICATE-----", re.DOTALL)
@@ -22,4 +23,4 @@ def fingerprints(pem: str) -> frozenset[str]:
 def trusted(cluster: Cluster, namespace: str) -> frozenset[str]:
     """The roots that the sidecars of a namespace trust, as istiod gives them out there; none where it has not."""
     found = cluster.get(f"/api/v1/namespaces/{namespace}/configmaps/{CONFIGMAP}") or {}
-    return fingerprints((found.get("data") or {}).get(KEY, ""))
+    return fingerprints(text(found, "data", KEY))

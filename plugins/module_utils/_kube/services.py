@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ansible_collections.meshops.istio.plugins.module_utils._kube.cluster import ApiError, Cluster
+from ansible_collections.meshops.istio.plugins.module_utils._kube.cluster import ApiError, Cluster, Json
 from ansible_collections.meshops.istio.plugins.module_utils._kube.endpoints import ready_in
+from ansible_collections.meshops.istio.plugins.module_utils._kube.json_values import name_of, namespace_of, strings
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision import REVISION, TAG
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.services import Service, Services
 
@@ -32,10 +33,13 @@ def services_in(cluster: Cluster, namespaces: Iterable[str]) -> Services:
 
 def _listed(cluster: Cluster, namespace: str) -> list[Service] | None:
     try:
-        items = list(cluster.items(f"/api/v1/namespaces/{namespace}/services"))
+        return cluster.values(f"/api/v1/namespaces/{namespace}/services", _service)
     except ApiError as problem:
         if problem.status == 403:
             return None
         raise
-    labels = [(item["metadata"]["name"], item["metadata"].get("labels") or {}) for item in items]
-    return [Service(namespace, name, of.get(TAG), of.get(REVISION)) for name, of in labels]
+
+
+def _service(item: Json) -> Service:
+    labels = strings(item, "metadata", "labels")
+    return Service(namespace_of(item), name_of(item), labels.get(TAG), labels.get(REVISION))

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from ansible_collections.meshops.istio.plugins.module_utils._kube import budgets
 from ansible_collections.meshops.istio.plugins.module_utils._kube.cluster import ApiError, Cluster, Json
 from ansible_collections.meshops.istio.plugins.module_utils._kube.follow import Kind
+from ansible_collections.meshops.istio.plugins.module_utils._kube.json_values import mapping, mappings, strings, text
 from ansible_collections.meshops.istio.plugins.module_utils._kube.namespaces import all_namespaces
 from ansible_collections.meshops.istio.plugins.module_utils._kube.webhooks import all_injectors
 from ansible_collections.meshops.istio.plugins.module_utils._kube.workloads import KINDS, POD_HASH, PODS, image_of, makers, pod, workload
@@ -93,14 +94,14 @@ def what_injects(cluster: Cluster) -> Snapshot:
 
 def control_plane(item: Json, deployment: Workload) -> ControlPlane | None:
     """An istiod, by the labels ``app: istiod`` and ``istio.io/rev`` of its Deployment; None for anything else."""
-    labels = item["metadata"].get("labels") or {}
+    labels = strings(item, "metadata", "labels")
     if labels.get("app") != ISTIOD["app"]:
         return None
     return ControlPlane(
         revision=labels.get(REVISION) or DEFAULT,
         namespace=deployment.namespace,
         name=deployment.name,
-        version=version_of_image(image_of(item["spec"]["template"], DISCOVERY)),
+        version=version_of_image(image_of(mapping(item, "spec", "template"), DISCOVERY)),
         deployment=deployment,
         installed=installed_by(_marks(item)),
         cluster_id=_given(item, CLUSTER_ID) or KUBERNETES,
@@ -108,19 +109,25 @@ def control_plane(item: Json, deployment: Workload) -> ControlPlane | None:
 
 
 def _marks(item: Json) -> Marks:
-    metadata = item["metadata"]
-    owners = [(one.get("apiVersion", "").rpartition("/")[0], one) for one in metadata.get("ownerReferences") or []]
+    metadata = mapping(item, "metadata")
+    managed = (one for one in mappings(metadata, "managedFields") if text(one, "operation") == "Apply")
     return Marks(
-        labels=metadata.get("labels") or {},
-        annotations=metadata.get("annotations") or {},
-        owners=tuple(f"{group}/{one['kind']}/{one['name']}" if group else f"{one['kind']}/{one['name']}" for group, one in owners),
-        applied_by=frozenset(one.get("manager", "") for one in metadata.get("managedFields") or [] if one.get("operation") == "Apply"),
-        image=image_of(item["spec"]["template"], DISCOVERY),
+        labels=strings(metadata, "labels"),
+        annotations=strings(metadata, "annotations"),
+        owners=tuple(map(_owner, mappings(metadata, "ownerReferences"))),
+        applied_by=frozenset(text(one, "manager") for one in managed),
+        image=image_of(mapping(item, "spec", "template"), DISCOVERY),
     )
+
+
+def _owner(reference: Json) -> str:
+    """``GROUP/KIND/NAME``."""
+    group = text(reference, "apiVersion").rpartition("/")[0]
+    return "/".join((*([group] if group else []), text(reference, "kind"), text(reference, "name")))
 
 
 def _given(item: Json, variable: str) -> str:
     """The value of an environment variable of its container."""
-    containers = item["spec"]["template"]["spec"].get("containers") or []
-    given = (one for container in containers if container["name"] == DISCOVERY for one in container.get("env") or [])
-    return next((one.get("value") or "" for one in given if one["name"] == variable), "")
+    containers = (one for one in mappings(item, "spec", "template", "spec", "containers") if text(one, "name") == DISCOVERY)
+    given = (one for container in containers for one in mappings(container, "env"))
+    return next((text(one, "value") for one in given if text(one, "name") == variable), "")

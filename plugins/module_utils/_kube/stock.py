@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from ansible_collections.meshops.istio.plugins.module_utils._kube.cluster import Cluster
+from ansible_collections.meshops.istio.plugins.module_utils._kube.json_values import text
 from ansible_collections.meshops.istio.plugins.module_utils._kube.objects import read_live
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.objects import own_names
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision import TAG
@@ -14,7 +15,7 @@ from ansible_collections.meshops.istio.plugins.module_utils._mesh.stock import F
 
 def load(cluster: Cluster, istio_namespace: str, revision: str) -> Stock | None:
     found = cluster.get(_path(istio_namespace, revision))
-    return read((found.get("data") or {}).get(KEY), revision) if found else None
+    return read(text(found, "data", KEY) or None, revision) if found else None
 
 
 def save(cluster: Cluster, istio_namespace: str, stock: Stock) -> None:

@@ -14,6 +14,17 @@ from datetime import datetime
 
 from ansible_collections.meshops.istio.plugins.module_utils._kube.cluster import Json
 from ansible_collections.meshops.istio.plugins.module_utils._kube.follow import Kind
+from ansible_collections.meshops.istio.plugins.module_utils._kube.json_values import (
+    at,
+    mapping,
+    mappings,
+    name_of,
+    namespace_of,
+    number,
+    strings,
+    text,
+    uid_of,
+)
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.injection import PodShape
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision import DEFAULT, REVISION, before, version_of_image
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.workloads import (
@@ -71,36 +82,36 @@ def workload(kind: str) -> t.Callable[[Json], Workload]:
 
 
 def _workload(kind: str, item: Json) -> Workload:
-    metadata, spec, status = item["metadata"], item["spec"], item.get("status") or {}
-    template, annotations = spec.get("template") or {}, metadata.get("annotations") or {}
+    metadata, spec, status = mapping(item, "metadata"), mapping(item, "spec"), mapping(item, "status")
+    template, annotations = mapping(spec, "template"), strings(metadata, "annotations")
     daemon = kind == "DaemonSet"
-    strategy = spec.get("strategy") or spec.get("updateStrategy") or {}
-    replicas = status.get("desiredNumberScheduled", 0) if daemon else spec.get("replicas", 1)
-    total = status.get("currentNumberScheduled" if daemon else "replicas", 0)
+    strategy = mapping(spec, "strategy") or mapping(spec, "updateStrategy")
+    replicas = number(status, "desiredNumberScheduled") if daemon else number(spec, "replicas", default=1)
+    total = number(status, "currentNumberScheduled" if daemon else "replicas")
     owner = _controller(metadata) or {}
     return Workload(
         kind=kind,
-        namespace=metadata["namespace"],
-        name=metadata["name"],
-        uid=metadata["uid"],
+        namespace=namespace_of(item),
+        name=name_of(item),
+        uid=uid_of(item),
         template=shape(template),
         replicas=replicas,
-        generation=metadata.get("generation", 0),
-        observed=status.get("observedGeneration", 0),
+        generation=number(metadata, "generation"),
+        observed=number(status, "observedGeneration"),
         total=total,
-        updated=total if kind in MAKERS else status.get("updatedNumberScheduled" if daemon else "updatedReplicas", 0),
-        available=status.get("numberAvailable" if daemon else "availableReplicas", 0),
+        updated=total if kind in MAKERS else number(status, "updatedNumberScheduled" if daemon else "updatedReplicas"),
+        available=number(status, "numberAvailable" if daemon else "availableReplicas"),
         paused=bool(spec.get("paused")),
         failure=_failure(status),
-        proxy_image_set=PROXY_IMAGE in ((template.get("metadata") or {}).get("annotations") or {}),
-        gateway=_gateway(metadata.get("labels") or {}, template),
+        proxy_image_set=PROXY_IMAGE in strings(template, "metadata", "annotations"),
+        gateway=_gateway(strings(metadata, "labels"), template),
         on_delete=strategy.get("type") == "OnDelete",
-        partition=(strategy.get("rollingUpdate") or {}).get("partition", 0) if kind == "StatefulSet" else 0,
-        ordered=kind == "StatefulSet" and spec.get("podManagementPolicy", "OrderedReady") == "OrderedReady",
-        newest=status.get("updateRevision", ""),
+        partition=number(strategy, "rollingUpdate", "partition") if kind == "StatefulSet" else 0,
+        ordered=kind == "StatefulSet" and text(spec, "podManagementPolicy") in ("", "OrderedReady"),
+        newest=text(status, "updateRevision"),
         restarted=_restarted(annotations.get(RESTARTED)),
         part_of=_reference(owner) if owner and kind in MAKERS else None,
-        part_of_uid=owner.get("uid", ""),
+        part_of_uid=text(owner, "uid"),
         strategy=json.dumps(strategy, sort_keys=True) if strategy else "",
         at_once=_at_once(kind, strategy, replicas),
     )
@@ -108,7 +119,7 @@ def _workload(kind: str, item: Json) -> Workload:
 
 def _at_once(kind: str, strategy: Json, replicas: int) -> int:
     """What is new beside all that is wanted, and what may be missing of it: surge is rounded up, the other down."""
-    rolling = strategy.get("rollingUpdate") or {}
+    rolling = mapping(strategy, "rollingUpdate")
     if strategy.get("type") == "Recreate":
         return max(replicas, 1)
     usual = ("25%", "25%") if kind == "Deployment" else (0, 1)
@@ -118,18 +129,15 @@ def _at_once(kind: str, strategy: Json, replicas: int) -> int:
 
 def _share(value: int | str, replicas: int, rounded: t.Callable[[float], int]) -> int:
     """A number, or a percentage of the replicas; 0 for anything else."""
-    text = str(value)
-    if text.endswith("%") and text[:-1].isdigit():
-        return rounded(replicas * int(text[:-1]) / 100)
-    return int(text) if text.isdigit() else 0
+    said = str(value)
+    if said.endswith("%") and said[:-1].isdecimal():
+        return rounded(replicas * int(said[:-1]) / 100)
+    return int(said) if said.isdecimal() else 0
 
 
 def _restarted(recorded: str | None) -> Restarted | None:
     """None for what is absent or not ours to understand."""
-    try:
-        found = json.loads(recorded) if recorded else None
-    except ValueError:
-        return None
+    found = _read(recorded)
     if not isinstance(found, dict) or not isinstance(found.get("stamp"), str):
         return None
     prior = found.get("prior")
@@ -142,8 +150,8 @@ def _gateway(labels: Mapping[str, str], template: Json) -> Gateway:
     Source: Istio 1.30, deploymentcontroller.go, chart ``gateway``, charts/gateways. A template that ``kube-inject`` has written has
     the proxy beside the application, and says so in its status annotation.
     """
-    annotations = (template.get("metadata") or {}).get("annotations") or {}
-    containers = {one["name"] for one in (template.get("spec") or {}).get("containers") or []}
+    annotations = strings(template, "metadata", "annotations")
+    containers = {text(one, "name") for one in mappings(template, "spec", "containers")}
     if MANAGED_GATEWAY in labels:
         return Gateway.MANAGED
     if "gateway" in {name.strip() for name in annotations.get(TEMPLATES, "").split(",")}:
@@ -152,98 +160,105 @@ def _gateway(labels: Mapping[str, str], template: Json) -> Gateway:
 
 
 def _failure(status: Json) -> str:
-    for condition in status.get("conditions") or []:
-        failed = condition["type"] == "ReplicaFailure" and condition["status"] == "True"
-        late = condition["type"] == "Progressing" and condition.get("reason") == "ProgressDeadlineExceeded"
-        if failed or late:
-            return f"{condition.get('reason')}: {condition.get('message')}"
+    for condition in mappings(status, "conditions"):
+        kind, reason = text(condition, "type"), text(condition, "reason")
+        failed = kind == "ReplicaFailure" and text(condition, "status") == "True"
+        if failed or (kind == "Progressing" and reason == "ProgressDeadlineExceeded"):
+            return f"{reason}: {text(condition, 'message')}"
     return ""
 
 
 def shape(item: Json) -> PodShape:
     """A pod or a pod template."""
-    metadata = item.get("metadata") or {}
-    return PodShape(metadata.get("labels") or {}, metadata.get("annotations") or {}, bool((item.get("spec") or {}).get("hostNetwork")))
+    metadata = mapping(item, "metadata")
+    return PodShape(strings(metadata, "labels"), strings(metadata, "annotations"), at(item, "spec", "hostNetwork") is True)
 
 
 def image_of(template: Json, container: str) -> str:
-    return next((c.get("image", "") for c in template["spec"].get("containers") or [] if c["name"] == container), "")
+    return next((text(one, "image") for one in mappings(template, "spec", "containers") if text(one, "name") == container), "")
 
 
 def pod(item: Json) -> Pod:
-    metadata, status = item["metadata"], item.get("status") or {}
+    metadata, status = mapping(item, "metadata"), mapping(item, "status")
     waiting, container = _waiting(status)
     owner = _controller(metadata)
     return Pod(
-        namespace=metadata["namespace"],
-        name=metadata["name"],
-        uid=metadata["uid"],
+        namespace=namespace_of(item),
+        name=name_of(item),
+        uid=uid_of(item),
         owner=_owner(metadata, owner),
         shape=shape(item),
         proxy=proxy(item),
-        ready=any(c["type"] == "Ready" and c["status"] == "True" for c in status.get("conditions") or []),
-        finished=status.get("phase") in ("Succeeded", "Failed"),
-        deleting="deletionTimestamp" in metadata,
+        ready=text(_condition(status, "Ready"), "status") == "True",
+        finished=text(status, "phase") in ("Succeeded", "Failed"),
+        deleting=bool(text(metadata, "deletionTimestamp")),
         waiting=waiting,
         container=container,
         maker=_reference(owner) if owner else None,
-        maker_uid=(owner or {}).get("uid", ""),
+        maker_uid=text(owner, "uid"),
         never_ready=_never_ready(status),
         seconds=_seconds_until_ready(status),
     )
 
 
 def _controller(metadata: Json) -> Json | None:
-    return next((o for o in metadata.get("ownerReferences") or [] if o.get("controller")), None)
+    """The owner that is its controller, as far as it says who that is."""
+    owners = (one for one in mappings(metadata, "ownerReferences") if one.get("controller"))
+    return next((one for one in owners if text(one, "kind") and text(one, "name")), None)
 
 
 def _reference(reference: Json) -> Owner:
-    group = reference.get("apiVersion", "").rpartition("/")[0]
-    return Owner(reference["kind"], reference["name"], "" if group in KUBERNETES else group)
+    group = text(reference, "apiVersion").rpartition("/")[0]
+    return Owner(text(reference, "kind"), text(reference, "name"), "" if group in KUBERNETES else group)
 
 
 def _owner(metadata: Json, reference: Json | None) -> Owner:
     """A Deployment's ReplicaSet is named after it and the pod-template-hash, so that ReplicaSets need no list of their own."""
     if reference is None:
-        return Owner("Pod", metadata["name"])
-    template_hash = (metadata.get("labels") or {}).get(POD_HASH)
-    if reference["kind"] == "ReplicaSet" and template_hash and reference["name"].endswith(f"-{template_hash}"):
-        return Owner("Deployment", reference["name"].removesuffix(f"-{template_hash}"))
-    return _reference(reference)
+        return Owner("Pod", text(metadata, "name"))
+    template_hash, owner = text(metadata, "labels", POD_HASH), _reference(reference)
+    if owner.kind == "ReplicaSet" and template_hash and owner.name.endswith(f"-{template_hash}"):
+        return Owner("Deployment", owner.name.removesuffix(f"-{template_hash}"))
+    return owner
+
+
+def _condition(status: Json, kind: str) -> Json:
+    """Empty where it is not there."""
+    return next((one for one in mappings(status, "conditions") if text(one, "type") == kind), {})
 
 
 def _never_ready(status: Json) -> bool:
     """A condition keeps the time at which its status changed last: one that is False since the start was never True."""
-    ready = next((c for c in status.get("conditions") or [] if c["type"] == "Ready"), None)
-    if ready is None:
+    ready = _condition(status, "Ready")
+    if not ready:
         return True
-    if ready["status"] == "True":
+    if text(ready, "status") == "True":
         return False
-    began, since = status.get("startTime") or "", ready.get("lastTransitionTime") or ""
-    return bool(began and since) and _seconds(since) - _seconds(began) <= _AT_ONCE
+    seconds = _between(text(status, "startTime"), text(ready, "lastTransitionTime"))
+    return seconds is not None and seconds <= _AT_ONCE
 
 
 def _seconds_until_ready(status: Json) -> int | None:
-    ready = next((c for c in status.get("conditions") or [] if c["type"] == "Ready" and c["status"] == "True"), None)
-    began, since = status.get("startTime") or "", (ready or {}).get("lastTransitionTime") or ""
-    return max(int(_seconds(since) - _seconds(began)), 1) if began and since else None
+    ready = _condition(status, "Ready")
+    seconds = _between(text(status, "startTime"), text(ready, "lastTransitionTime")) if text(ready, "status") == "True" else None
+    return None if seconds is None else max(int(seconds), 1)
 
 
-def _seconds(time: str) -> float:
-    return datetime.fromisoformat(time).timestamp()
+def _between(began: str, since: str) -> float | None:
+    """Seconds; None where one of them is no time."""
+    try:
+        return datetime.fromisoformat(since).timestamp() - datetime.fromisoformat(began).timestamp()
+    except (ValueError, OverflowError):
+        return None
 
 
 def proxy(item: Json) -> Proxy | None:
     """The sidecar as container or native (restartable init container); its status is in the list that matches."""
-    spec, status = item["spec"], item.get("status") or {}
-    for containers, statuses, native in (
-        (spec.get("containers"), status.get("containerStatuses"), False),
-        (spec.get("initContainers"), status.get("initContainerStatuses"), True),
-    ):
-        for container in containers or []:
-            if container["name"] == PROXY:
-                ready = any(s["name"] == PROXY and s.get("ready") for s in statuses or [])
-                image = container.get("image", "")
+    for containers, statuses, native in (("containers", "containerStatuses", False), ("initContainers", "initContainerStatuses", True)):
+        for container in mappings(item, "spec", containers):
+            if text(container, "name") == PROXY:
+                ready = any(text(one, "name") == PROXY and one.get("ready") is True for one in mappings(item, "status", statuses))
+                image = text(container, "image")
                 version = version_of_image(image)
                 revision, status_says = _revision(item, container, version)
                 return Proxy(revision, version, native, ready, image, status_says)
@@ -256,13 +271,12 @@ def _revision(item: Json, container: Json, version: str | None) -> tuple[str | N
     The second is what the status annotation says beside an annotation that says something else. A label holds a tag where a user has
     set it: it is the revision only where injection writes it, up to 1.10, and on what is rendered whole.
     """
-    annotations, labels = item["metadata"].get("annotations") or {}, item["metadata"].get("labels") or {}
-    annotated, status = annotations.get(REVISION), annotations.get(STATUS) or ""
+    annotated, status = text(item, "metadata", "annotations", REVISION), text(item, "metadata", "annotations", STATUS)
     if annotated:
         return annotated, None if f'"revision":"{annotated}"' in status else _other(status, annotated)
     told = _status_revision(status) or _connects_to(container)
-    if told is None and (before(version, 1, 11) or len(item["spec"].get("containers") or []) == 1):
-        told = labels.get(REVISION)
+    if told is None and (before(version, 1, 11) or len(mappings(item, "spec", "containers")) == 1):
+        told = text(item, "metadata", "labels", REVISION) or None
     return told, None
 
 
@@ -273,26 +287,30 @@ def _other(status: str, annotated: str) -> str | None:
 
 def _status_revision(status: str) -> str | None:
     """None for what is absent or not ours to understand."""
+    return text(_read(status), "revision") or None
+
+
+def _read(annotation: str | None) -> object:
+    """An annotation that holds JSON; None where it does not."""
     try:
-        found = json.loads(status or "{}")
-    except ValueError:
+        return json.loads(annotation) if annotation else None
+    except (ValueError, RecursionError):
         return None
-    return str(found["revision"]) if isinstance(found, dict) and found.get("revision") else None
 
 
 def _connects_to(container: Json) -> str | None:
     """By ``PROXY_CONFIG``, which holds an address only where that is not the usual one, then by ``CA_ADDR``."""
-    given = {one["name"]: one.get("value") or "" for one in container.get("env") or [] if one["name"] in ("PROXY_CONFIG", "CA_ADDR")}
+    given = {text(one, "name"): text(one, "value") for one in mappings(container, "env")}
     address = _DISCOVERY.search(given.get("PROXY_CONFIG", "")) or _ISTIOD.match(given.get("CA_ADDR", ""))
     return (address[1] or DEFAULT) if address else None
 
 
 def _waiting(status: Json) -> tuple[str, str]:
     """Why and which container; the sidecar's own first, since the others may only suffer from it."""
-    statuses = (status.get("initContainerStatuses") or []) + (status.get("containerStatuses") or [])
-    for container in sorted(statuses, key=lambda one: one["name"] not in SIDECAR):
-        reason = ((container.get("state") or {}).get("waiting") or {}).get("reason", "")
+    statuses = [*mappings(status, "initContainerStatuses"), *mappings(status, "containerStatuses")]
+    for container in sorted(statuses, key=lambda one: text(one, "name") not in SIDECAR):
+        reason = text(container, "state", "waiting", "reason")
         if reason and reason not in _SLOW:
-            return str(reason), str(container["name"])
-    unscheduled = (c for c in status.get("conditions") or [] if c["type"] == "PodScheduled" and c["status"] == "False")
-    return next((str(c.get("reason") or "Unschedulable") for c in unscheduled), ""), ""
+            return reason, text(container, "name")
+    scheduled = _condition(status, "PodScheduled")
+    return (text(scheduled, "reason") or "Unschedulable", "") if text(scheduled, "status") == "False" else ("", "")
