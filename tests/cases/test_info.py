@@ -9,8 +9,10 @@ import secrets
 import typing as t
 from pathlib import Path
 
+import pytest
 import yaml
 
+from ansible_collections.meshops.istio.plugins.module_utils._kube.cluster import Cluster as Port
 from tests.lab import istioctl, mesh, samples
 from tests.lab.api import ApiProblem, Json
 from tests.lab.cluster import CHECKOUT, Cluster
@@ -300,3 +302,33 @@ def test_the_examples_of_the_filter_run(lab: Cluster, tool: Tool, namespaces: Na
     said = tool.run(["ansible-playbook", "play.yml"]).succeeded().text
     assert f"{cart}/deploy/api" in said
     assert f"{checkout}/deploy/api" in said
+
+
+PARTS = [["!all"], ["workloads"], ["all"]]
+
+
+def test_requests_grow_neither_with_namespaces_nor_with_pods(
+    lab: Cluster, tool: Tool, namespaces: Namespaces, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With control planes, their pods and kinds only; a command in a pod is none of these requests, and one for each pod of istiod."""
+    asked: list[str] = []
+    send = Port._send
+
+    def counted(self: Port, method: str, path: str, *rest: t.Any) -> t.Any:
+        asked.append(f"{method} {path}")
+        return send(self, method, path, *rest)
+
+    monkeypatch.setattr(Port, "_send", counted)
+
+    def requests(parts: list[str]) -> list[str]:
+        asked.clear()
+        assert not tool.verb("mesh_info", gather_subset=parts).get("failed")
+        return sorted(asked)
+
+    requests(["all"])  # an API server that has new kinds says of each "later" (429) at first
+    before = [requests(parts) for parts in PARTS]
+    for _number in range(3):
+        namespaces(ENABLED, [samples.deployment(name, 2) for name in ("one", "two")])
+    after = [requests(parts) for parts in PARTS]
+    assert after == before
+    assert len(before[0]) <= 16, before[0]

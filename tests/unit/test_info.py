@@ -15,6 +15,7 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.meshops.istio.plugins.filter.workloads import workloads as filtered
 from ansible_collections.meshops.istio.plugins.module_utils._kube import istiods, mesh_config
 from ansible_collections.meshops.istio.plugins.module_utils._kube.snapshot import control_plane
+from ansible_collections.meshops.istio.plugins.module_utils._kube.webhooks import parse
 from ansible_collections.meshops.istio.plugins.module_utils._kube.workloads import workload
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.connections import (
     Connection,
@@ -28,13 +29,13 @@ from ansible_collections.meshops.istio.plugins.module_utils._mesh.connections im
 )
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.disagreements import NOT_CONNECTED, Source, disagreements
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.errors import MeshError
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.injection import PodShape
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.injection import Injector, PodShape
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.installer import By, managed_by
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.mesh_config import differing_roots, undiscovered
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.namespaces import DATAPLANE_MODE
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.pinned import reader, unread
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.referrers import Pinned
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.services import Services
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.services import Service, Services
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.snapshot import Snapshot
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.subsets import Subset, chosen
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.trouble import trouble
@@ -389,3 +390,37 @@ WRONG: dict[str, tuple[object, Json, str]] = {
 def test_the_filter_does_not_answer_what_it_cannot_know(found: object, asked: Json, says: str) -> None:
     with pytest.raises(AnsibleFilterError, match=says):
         filtered(found, **asked)
+
+
+# the states about which istioctl analyze says nothing
+
+
+def recorded(figures: Figures, state: str) -> list[Injector]:
+    return [found for item in figures.webhooks[state] if (found := parse(item))]
+
+
+def test_what_is_left_of_an_uninstalled_revision_is_told_exactly(figures: Figures) -> None:
+    """Recorded, C: ``istioctl uninstall`` takes the revision and the default tag, and leaves the tag prod that a user made."""
+    state = next(name for name in figures.webhooks if "prod and default tag old" in name)
+    left = [one for one in recorded(figures, state) if one.tag == "prod" or one.revision == NEW]
+    there = {("istio-system", f"istiod-{NEW}"): Service("istio-system", f"istiod-{NEW}")}
+    services = Services(there, frozenset({"istio-system"}), {("istio-system", f"istiod-{NEW}"): 1}, frozenset({"istio-system"}))
+    left = [replace(one, entries=tuple(replace(entry, has_ca=True) for entry in one.entries)) for one in left]  # they are not recorded
+    asking = (namespace("pay", rev="1-29-6"), namespace("shop", rev="prod"), namespace("old", injection="enabled"))
+    found = replace(mesh(asking, injectors=tuple(left)), control_planes=(plane(NEW, "1.30.3"),))
+    said = {one.what: (one.where, one.do) for one in trouble(found, (), services)}
+    assert said == {
+        'Tag "prod" cannot be called: pods that ask for it are refused.': (
+            "MutatingWebhookConfiguration istio-revision-tag-prod; namespaces shop",
+            f"revision_tag with tag=prod and revision={NEW}; or with state=absent, where nobody follows it",
+        ),
+        "Namespaces ask for sidecars by istio.io/rev=1-29-6, which nobody serves.": (
+            "namespaces pay",
+            f"namespace_injection with namespaces=[pay] and revision={NEW}, then workload_restart",
+        ),
+        "Namespaces ask for sidecars by istio-injection=enabled, which nobody serves.": (
+            "namespaces old",
+            f"revision_tag with tag=default and revision={NEW}; "
+            f"or namespace_injection with namespaces=[old] and revision={NEW}, then workload_restart",
+        ),
+    }

@@ -133,7 +133,7 @@ def gateways(snapshot: Snapshot) -> list[Fact]:
 
 
 def _workload(judged: Judged) -> Fact:
-    one = judged.workload
+    one, standing = judged.workload, judged.standing
     proxies = [pod.proxy for pod in judged.pods if pod.proxy]
     forms = {"native" if proxy.native else "container" for proxy in proxies}
     return {
@@ -150,8 +150,8 @@ def _workload(judged: Judged) -> Fact:
         "proxies": judged.proxies,
         "versions": dict(Counter(proxy.version or "unknown" for proxy in proxies)),
         "sidecar": "mixed" if len(forms) > 1 else next(iter(forms), None),
-        "standing": str(judged.standing),
-        "stale": judged.standing is Standing.STALE,
+        "standing": str(standing),
+        "stale": standing is Standing.STALE,
     }
 
 
