@@ -220,7 +220,7 @@ def test_new_pods_that_nothing_admits_fail_at_once(lab: Cluster, tool: Tool, nam
 
 def test_a_proof_of_the_wrong_revision_fails_at_once(lab: Cluster, tool: Tool, namespaces: Namespaces) -> None:
     name = namespaces(ENABLED, [samples.deployment("api")])
-    assert "new pods in" in tool.fails("proxy_check", namespaces=[name], revision=NEW)
+    assert "new pods get the sidecar of default" in tool.fails("proxy_check", namespaces=[name], revision=NEW)
     move(lab, name)
     told = tool.fails("proxy_check", namespaces=[name], revision=NEW)
     assert f"deploy/api in {name}, pod api-" in told

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.injection import Injector, PodShape
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.namespaces import INJECTION, Namespace
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision import REVISION
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.settings import Settings
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.snapshot import ControlPlane, Snapshot
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.webhooks import entries
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.workloads import Pod, Proxy, Workload
@@ -29,7 +30,7 @@ def tag(name: str, revision: str) -> Injector:
 def plane(revision: str, version: str, available: int = 1) -> ControlPlane:
     name = "istiod" if revision == OLD else f"istiod-{revision}"
     one = Workload("Deployment", "istio-system", name, name, PodShape(), available=available, updated=available, total=available)
-    return ControlPlane(revision, "istio-system", name, version, one)
+    return ControlPlane(revision, "istio-system", name, version, one, Settings())
 
 
 def namespace(name: str, **labels: str) -> Namespace:
@@ -54,10 +55,12 @@ def deployment(name: str, namespace: str, kind: str = "Deployment", labels: Mapp
 def mesh(
     namespaces: tuple[Namespace, ...], pods: tuple[tuple[Workload, Proxy | None], ...] = (), injectors: tuple[Injector, ...] | None = None
 ) -> Snapshot:
-    """An unrevisioned 1.29.6 with these namespaces, and one pod a workload."""
+    """An unrevisioned 1.29.6 with these namespaces, and one pod a workload; each other revision has the version of its name."""
+    there = (unrevisioned(),) if injectors is None else injectors
+    others = sorted({one.revision for one in there} - {OLD})
     return Snapshot(
-        control_planes=(plane(OLD, "1.29.6"),),
-        injectors=(unrevisioned(),) if injectors is None else injectors,
+        control_planes=(plane(OLD, "1.29.6"), *(plane(revision, revision.replace("-", ".")) for revision in others)),
+        injectors=there,
         namespaces=namespaces,
         workloads=tuple(workload for workload, _proxy in pods),
         pods=tuple(pod(workload, 0, proxy) for workload, proxy in pods),

@@ -14,7 +14,8 @@ from hypothesis import strategies as some
 from ansible_collections.meshops.istio.plugins.module_utils._kube.disabled import disabled, given_back
 from ansible_collections.meshops.istio.plugins.module_utils._kube.disabled import entries as prior_entries
 from ansible_collections.meshops.istio.plugins.module_utils._kube.webhooks import parse, rendered, selector
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.injection import Injector, PodShape, decide
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.decide import decide
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.injection import Injector, PodShape
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.overlap import common, overlaps
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.selectors import Operator, Requirement, Selector
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.webhooks import entries, injects_everywhere, webhook_of, webhook_of_tag

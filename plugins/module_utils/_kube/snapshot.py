@@ -8,8 +8,9 @@ from __future__ import annotations
 import typing as t
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
-from ansible_collections.meshops.istio.plugins.module_utils._kube import budgets
+from ansible_collections.meshops.istio.plugins.module_utils._kube import budgets, settings
 from ansible_collections.meshops.istio.plugins.module_utils._kube.cluster import ApiError, Cluster, Json
 from ansible_collections.meshops.istio.plugins.module_utils._kube.follow import Kind
 from ansible_collections.meshops.istio.plugins.module_utils._kube.json_values import mapping, mappings, strings, text
@@ -47,7 +48,7 @@ def take(cluster: Cluster) -> Snapshot:
     optional[budgets.KIND] = budget.result()
     own, owned = family(workloads, pods.result(), (plane.deployment for plane in planes))
     return Snapshot(
-        control_planes=planes,
+        control_planes=_with_settings(cluster, planes),
         injectors=injectors.result(),
         namespaces=namespaces.result(),
         workloads=own,
@@ -89,7 +90,12 @@ def what_injects(cluster: Cluster) -> Snapshot:
     selector = ",".join(f"{name}={value}" for name, value in ISTIOD.items())
     parse = workload("Deployment")
     planes = (control_plane(item, parse(item)) for item in cluster.items(KINDS["Deployment"], labelSelector=selector))
-    return Snapshot(tuple(plane for plane in planes if plane), all_injectors(cluster), all_namespaces(cluster), (), ())
+    there = _with_settings(cluster, (plane for plane in planes if plane))
+    return Snapshot(there, all_injectors(cluster), all_namespaces(cluster), (), ())
+
+
+def _with_settings(cluster: Cluster, planes: Iterable[ControlPlane]) -> tuple[ControlPlane, ...]:
+    return tuple(replace(plane, settings=settings.of(cluster, plane.namespace, plane.revision)) for plane in planes)
 
 
 def control_plane(item: Json, deployment: Workload) -> ControlPlane | None:

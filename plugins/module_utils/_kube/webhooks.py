@@ -43,26 +43,27 @@ def parse(item: Json) -> Injector | None:
     if not entries:
         return None
     labels = item["metadata"].get("labels") or {}
-    service = entries[0]["clientConfig"].get("service") or {}
+    client = entries[0].get("clientConfig") or {}
+    service = client.get("service") or {}
     return Injector(
         name=item["metadata"]["name"],
         revision=labels.get(REVISION) or DEFAULT,
         tag=labels.get(TAG),
-        entries=tuple(_entry(entry) for entry in entries),
+        entries=tuple(_entry(entry, client) for entry in entries),
         service=service.get("name"),
         namespace=service.get("namespace", ""),
         port=service.get("port") or 443,
         path=service.get("path") or "/inject",
         roots=frozenset(root for entry in entries for root in fingerprints(_bundle(entry))),
         owner=helm_release_of(item),
-        url=entries[0]["clientConfig"].get("url"),
+        url=client.get("url"),
     )
 
 
 def _bundle(entry: Json) -> str:
     """What is no text in base64 holds no certificates."""
     try:
-        return base64.b64decode(entry["clientConfig"].get("caBundle") or "").decode()
+        return base64.b64decode((entry.get("clientConfig") or {}).get("caBundle") or "").decode()
     except ValueError:
         return ""
 
@@ -75,16 +76,21 @@ def helm_release_of(item: Json) -> str | None:
     return None if copied else (metadata.get("annotations") or {}).get("meta.helm.sh/release-name")
 
 
-def _entry(entry: Json) -> Entry:
-    client = entry["clientConfig"]
-    namespaces, objects = entry.get("namespaceSelector") or {}, entry.get("objectSelector") or {}
+def _entry(entry: Json, first: Json) -> Entry:
+    """``first`` is whom the first entry calls, which counts as whom the injector calls."""
+    client = entry.get("clientConfig") or {}
+    namespaces, objects = (readable(entry.get(name)) for name in _SELECTORS)
     return Entry(
         name=entry["name"],
-        namespaces=selector(namespaces),
-        objects=selector(objects),
+        namespaces=namespaces or Selector(),
+        objects=objects or Selector(),
         has_ca=bool(client.get("caBundle") or client.get("url")),
-        disabled=DEACTIVATED in (namespaces.get("matchLabels") or {}),
+        disabled=any(key == DEACTIVATED for key, _value in namespaces.equal) if namespaces else False,
         rules=tuple(_rule(one) for one in entry.get("rules") or []),
+        pods=any(_creates_pods(rule) for rule in entry.get("rules") or []),
+        lenient=entry.get("failurePolicy") == "Ignore",
+        again=entry.get("reinvocationPolicy") == "IfNeeded",
+        unclear=_unclear(entry, first, readable=None not in (namespaces, objects)),
     )
 
 
@@ -93,6 +99,40 @@ def _rule(item: Json) -> str:
     groups, versions = item.get("apiGroups") or [""], item.get("apiVersions") or []
     of = ",".join(f"{group}/{version}" if group else version for group in groups for version in versions)
     return " ".join((",".join(item.get("operations") or []), of, ",".join(item.get("resources") or [])))
+
+
+_SELECTORS = ("namespaceSelector", "objectSelector")
+
+
+def _unclear(entry: Json, first: Json, *, readable: bool) -> str:
+    """What istiod and istioctl never write: by hand, or by a later Kubernetes."""
+    if not readable:
+        return "its selectors cannot be read"
+    if entry.get("matchConditions"):
+        return "its matchConditions, which Istio never sets, may keep the API server from asking it"
+    client = entry.get("clientConfig") or {}
+    if any((client.get(name) or None) != (first.get(name) or None) for name in ("service", "url")):
+        return f"its entry {entry['name']} calls somebody else than its first one"
+    return ""
+
+
+def _creates_pods(rule: Json) -> bool:
+    """Kubernetes, admission/plugin/webhook/predicates/rules/rules.go."""
+
+    def covers(name: str, *wanted: str) -> bool:
+        return not {"*", *wanted}.isdisjoint(rule.get(name) or ())
+
+    scope = rule.get("scope") in (None, "*", "Namespaced")
+    found = covers("operations", "CREATE") and covers("apiGroups", "") and covers("apiVersions", "v1")
+    return scope and found and covers("resources", "pods", "pods/*", "*/*")
+
+
+def readable(item: Json | None) -> Selector | None:
+    """None for what has another form than Kubernetes gives it today."""
+    try:
+        return selector(item or {})
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return None
 
 
 def selector(item: dict[str, t.Any]) -> Selector:

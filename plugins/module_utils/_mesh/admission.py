@@ -150,7 +150,7 @@ class Subject:
             return f'{self.at}: no injector fills in its image "{AUTO}", so that it could not start'
         if predicted is None and got and self.own_proxy:
             return ""
-        if (got.revision if got else None) != predicted:
+        if self.decision.known and (got.revision if got else None) != predicted:
             return f"{self.at}: the answer is {_sidecar(got)}, predicted was {_predicted(predicted, self.version)}"
         if got and self.wanted and got.revision != self.wanted:
             return f"{self.at}: {_sidecar(got)}, not that of {self.wanted}"

@@ -1,25 +1,19 @@
 # SPDX-FileCopyrightText: 2026 The meshops.istio authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which injector a pod would get, computed from selectors: the prediction. Pure.
-
-Two stages, as in Istio: the API server's selectors decide which istiod is asked, then istiod decides whether it injects
-(``pkg/kube/inject/inject.go``, ``injectRequired``; 1.26 to 1.30).
-"""
+"""Injectors, and what comes of a pod when they are asked. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision import before
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.selectors import Selector
 
 INJECT = "sidecar.istio.io/inject"
 ENTRY_SUFFIX = "sidecar-injector.istio.io"
 DEACTIVATED = "istio.io/deactivated"
-_NEVER = frozenset({"kube-system", "kube-public", "kube-node-lease", "local-path-storage"})
-_YES_BEFORE_1_27 = frozenset({"y", "yes", "true", "on"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +29,14 @@ class Entry:
     """Carries ``istio.io/deactivated: never-match``, as istioctl leaves it beside a default tag."""
     rules: tuple[str, ...] = ()
     """For what it is called, for example ``CREATE v1 pods``."""
+    pods: bool = True
+    """Its rules cover the creation of pods."""
+    lenient: bool = False
+    """``failurePolicy: Ignore``: a pod passes as it is where the injector cannot be called."""
+    again: bool = False
+    """``reinvocationPolicy: IfNeeded``: asked once more when something after it has changed the pod."""
+    unclear: str = ""
+    """Why it is not known whether it is asked where both selectors match; empty where it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,54 +87,101 @@ class PodShape:
     host_network: bool = False
 
 
+class Says(StrEnum):
+    """What comes of asking one injector."""
+
+    INJECTS = "injects"
+    DECLINES = "declines"
+    """It is asked, and lets the pod pass as it is."""
+    SKIPPED = "skipped"
+    """It cannot be called, and the API server goes on without it (failurePolicy Ignore)."""
+    REFUSES = "refuses"
+    """The pod is not created: it says no, or cannot be called."""
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    says: Says
+    why: str = ""
+    """A clause, for all but a plain yes."""
+    would: bool = False
+    """Of a refusal: it would inject the pod if nothing were in the way, as far as can be seen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """The API server asks one injector about a pod, by one of its entries."""
+
+    injector: Injector
+    entry: Entry
+    answer: Answer
+
+    @property
+    def open(self) -> bool:
+        """It is not known what comes of it, or whether it is made at all."""
+        certain = (Says.DECLINES, Says.SKIPPED) if self.entry.unclear else (Says.INJECTS, Says.DECLINES, Says.SKIPPED, Says.REFUSES)
+        return self.answer.says not in certain
+
+    @property
+    def why(self) -> str:
+        """Why it is open."""
+        return self.entry.unclear or self.answer.why
+
+
+class Outcome(StrEnum):
+    """What becomes of a new pod."""
+
+    SIDECAR = "sidecar"
+    NONE = "none"
+    REFUSED = "refused"
+    UNKNOWN = "unknown"
+    """It cannot be computed from what can be seen; the API server knows it (injection_probe)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Decision:
-    asked: tuple[Injector, ...] = ()
+    outcome: Outcome = Outcome.NONE
     revision: str | None = None
-    """Whose sidecar the pod gets; None is no sidecar."""
-    refused: str = ""
-    """Why the API server would refuse the pod at this moment, since it cannot call an injector; empty where it can."""
+    """Whose sidecar the pod gets, or would get if it were not refused; None is no sidecar, or unknown."""
+    calls: tuple[Call, ...] = ()
+    """Whom the API server asks, in the order in which it does; one that it may or may not ask is among them."""
+    why: str = ""
+    """Why it is refused or unknown, as a clause."""
+    sentence: str = ""
+    """All of it for a person, in one sentence."""
+
+    @property
+    def asked(self) -> tuple[Injector, ...]:
+        return tuple({call.injector.name: call.injector for call in self.calls}.values())
+
+    @property
+    def known(self) -> bool:
+        return self.outcome is not Outcome.UNKNOWN
+
+    @property
+    def refused(self) -> str:
+        """Why the API server would refuse the pod at this moment; empty where it would not."""
+        return self.why if self.outcome is Outcome.REFUSED else ""
+
+    @property
+    def text(self) -> str:
+        """What a new pod gets, in few words."""
+        match self.outcome:
+            case Outcome.SIDECAR:
+                return f"the sidecar of {self.revision}"
+            case Outcome.NONE:
+                return "no sidecar"
+            case Outcome.REFUSED:
+                return "nothing, since they are refused"
+        return "what is not known"
 
     @property
     def twice(self) -> bool:
         """Two injectors are asked, and each may inject: istioctl calls that IST0139."""
-        return len(self.asked) > 1
+        passing = (Says.DECLINES, Says.SKIPPED)
+        return len({call.injector.name for call in self.calls if not call.entry.unclear and call.answer.says not in passing}) > 1
 
-
-def decide(
-    pod: PodShape, namespace: str, labels: Mapping[str, str], injectors: Iterable[Injector], versions: Mapping[str, str | None]
-) -> Decision:
-    """What happens to a new pod in a namespace with these labels. ``versions`` says which Istio a revision runs, where known.
-
-    Configurations are called in the order of their names; where two inject, the last one's answer stays (recorded: both
-    are asked, one revision is left on the pod).
-    """
-    asked = tuple(i for i in sorted(injectors, key=lambda injector: injector.name) if _matching(i, labels, pod.labels))
-    injecting = [i.revision for i in asked if wants_sidecar(pod, namespace, versions.get(i.revision))]
-    refused = next((why for injector in asked if (why := _cannot_be_called(injector, labels, pod.labels))), "")
-    return Decision(asked, injecting[-1] if injecting else None, refused)
-
-
-def _matching(injector: Injector, namespace: Mapping[str, str], pod: Mapping[str, str]) -> list[Entry]:
-    return [entry for entry in injector.entries if entry.namespaces.matches(namespace) and entry.objects.matches(pod)]
-
-
-def _cannot_be_called(injector: Injector, namespace: Mapping[str, str], pod: Mapping[str, str]) -> str:
-    """``failurePolicy: Fail``, which every injector has, turns this into a refusal (recorded: failures.json)."""
-    if not all(entry.has_ca for entry in _matching(injector, namespace, pod)):
-        return f"MutatingWebhookConfiguration {injector.name} has no caBundle"
-    return f"Service {injector.service}, which {injector.name} calls, has no ready endpoint" if injector.ready is False else ""
-
-
-def wants_sidecar(pod: PodShape, namespace: str, version: str | None) -> bool:
-    """Second stage: the asked istiod's own answer under policy ``enabled``.
-
-    The pod's label wins over its annotation. From 1.27 only ``true`` and ``false`` count, anything else is as if it were not
-    set; before, also y/yes/on and n/no/off in any case, and whatever else was set meant no (recorded with 1.26.8).
-    """
-    if pod.host_network or namespace in _NEVER:
-        return False
-    asked = pod.labels.get(INJECT, pod.annotations.get(INJECT, ""))
-    if before(version, 1, 27):
-        return not asked or asked.lower() in _YES_BEFORE_1_27
-    return asked != "false"
+    def may_get(self, revision: str) -> bool:
+        """Whether the pod gets this revision's sidecar, or that it does is not excluded."""
+        return self.revision == revision or (not self.known and any(call.injector.revision == revision for call in self.calls))

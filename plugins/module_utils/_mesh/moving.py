@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.findings import Finding, Topic, blocker, warning
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.injection import Outcome
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.namespaces import Asks
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision import DEFAULT
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.snapshot import Snapshot
@@ -42,7 +43,9 @@ def _opt_in_findings(before: Snapshot, names: Iterable[str]) -> Iterator[Finding
 
 def _by_pod_alone(before: Snapshot, judged: Judged) -> bool:
     name = judged.workload.namespace
-    return before.namespace[name].asks == Asks() and judged.decision.revision is not None and before.gets(name).revision is None
+    return (
+        before.namespace[name].asks == Asks() and judged.decision.outcome is not Outcome.NONE and before.gets(name).outcome is Outcome.NONE
+    )
 
 
 def _twice_findings(before: Snapshot, after: Snapshot, names: Iterable[str]) -> Iterator[Finding]:
@@ -69,7 +72,7 @@ def _orphan_findings(before: Snapshot, after: Snapshot, target: Target, names: S
     everywhere = [n.name for n in before.namespaces if n.name not in target.exclude and not n.deleting]
     for name in sorted({*names, *(() if target.waves else everywhere)}):
         asks = before.namespace[name].asks
-        unserved = name in names and asks != Asks() and not refuses(before.namespace[name]) and before.gets(name).revision is None
+        unserved = name in names and asks != Asks() and not refuses(before.namespace[name]) and before.gets(name).outcome is Outcome.NONE
         orphans = [
             j for j in before.standing(Standing.ORPHANED, [name]) if set(j.proxies) != {target.revision}
         ]  # not what has moved already
@@ -87,7 +90,7 @@ def _orphan_findings(before: Snapshot, after: Snapshot, target: Target, names: S
 
 
 def _why_nothing(snapshot: Snapshot, name: str, asks: Asks) -> str:
-    if snapshot.gets(name).revision:
+    if snapshot.gets(name).outcome is not Outcome.NONE:
         return "the pod templates opt out of injection; the running pods still have a sidecar"
     if asks.injection not in (None, "enabled"):
         return f"istio-injection={asks.injection} keeps new pods without a sidecar; the running ones still have one"
@@ -100,7 +103,7 @@ def _why_nothing(snapshot: Snapshot, name: str, asks: Asks) -> str:
 
 def _way_out(snapshot: Snapshot, name: str, asks: Asks) -> str:
     leave = f'leave it out: mesh_exclude=["{name}"]'
-    if asks.injection not in (None, "enabled") or snapshot.gets(name).revision:
+    if asks.injection not in (None, "enabled") or snapshot.gets(name).outcome is not Outcome.NONE:
         return f"restart them to have the sidecars gone, or {leave}"
     to = next((i.alias for i in snapshot.injectors if not i.disabled), "REVISION")
     old = " istio-injection-" if asks.injection is not None else ""

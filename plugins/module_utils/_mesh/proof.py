@@ -24,12 +24,13 @@ class Fault:
 
 def check_resolved(snapshot: Snapshot, namespaces: Iterable[str], revision: str) -> None:
     """Raises MeshError where new pods of a namespace do not get this revision: nothing in it could be proved then."""
-    other = {name: snapshot.gets(name).revision for name in namespaces if snapshot.gets(name).revision != revision}
+    found = {name: snapshot.gets(name) for name in namespaces}
+    other = {name: decision.sentence for name, decision in found.items() if not decision.may_get(revision)}
     if other:
         raise MeshError(
             f"Some namespaces do not resolve to {revision}.",
             where="; ".join(f"namespace {name}, label {snapshot.namespace[name].asks.text()}" for name in other),
-            why="; ".join(f"new pods in {name} get {found or 'no sidecar'}" for name, found in other.items()),
+            why="; ".join(other.values()),
             do="move them first, or correct the revision",
         )
 
@@ -42,7 +43,7 @@ def in_the_mesh(workloads: Iterable[Judged], choices: Choices) -> tuple[Judged, 
     return tuple(
         judged
         for judged in workloads
-        if (judged.standing in _PROVABLE or _should_have_pods(judged))
+        if (judged.standing in _PROVABLE or _should_have_pods(judged) or _unpredicted(judged))
         and lasts(judged.workload)
         and not _left(judged, way_of(judged.workload, choices))
     )
@@ -58,6 +59,16 @@ def _left(judged: Judged, way: Way) -> bool:
     return judged.standing in (Standing.STALE, Standing.ORPHANED) and way.recipe is Recipe.REPORT
 
 
+def _unpredicted(judged: Judged) -> bool:
+    """It has sidecars, and what new ones would be is not known: what it has can be compared with what the user wants, and be ready."""
+    return judged.standing is Standing.UNKNOWN and bool(judged.proxies)
+
+
+def unknown(workloads: Iterable[Judged]) -> tuple[Judged, ...]:
+    """What has no sidecar, and may get one: whether it is as it should be cannot be told."""
+    return tuple(judged for judged in workloads if judged.standing is Standing.UNKNOWN and not judged.proxies)
+
+
 _PROVABLE = (Standing.CURRENT, Standing.STALE, Standing.ORPHANED)
 
 
@@ -68,12 +79,12 @@ def _should_have_pods(judged: Judged) -> bool:
 def faults(judged: Judged, revision: str | None, version: str | None) -> tuple[Fault, ...]:
     """``revision`` and ``version`` default to what a new pod would get."""
     wanted, known = revision or judged.decision.revision, version or judged.version
-    settled = rolled_out(judged.workload)
+    settled, told = rolled_out(judged.workload), bool(revision) or judged.decision.known
     at = judged.workload
     found = [
         Fault(f"{at.short} in {at.namespace}, pod {pod.name}: {text}", settled)
         for pod in judged.pods
-        if (text := _sidecar(pod, wanted, known))
+        if told and (text := _sidecar(pod, wanted, known))
     ]
     if found:
         return tuple(found)

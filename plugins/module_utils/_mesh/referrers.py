@@ -12,8 +12,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.decide import decide
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.errors import Blocked, MeshError
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.injection import PodShape, decide
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.injection import PodShape
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.namespaces import INJECTION, PRIOR
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.predict import as_recorded, predict_default
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision import DEFAULT, REVISION
@@ -127,13 +128,13 @@ def _referrers(snapshot: Snapshot, revision: str, around: Around, istio_namespac
 
 def _asking(snapshot: Snapshot, revision: str) -> list[str]:
     """By what their pods get, or by the bare label, which would bind them to nothing."""
-    gets = set(snapshot.injected_by(revision))
+    gets = set(snapshot.may_need(revision))
     named = {n.name for n in snapshot.namespaces if not n.deleting and n.asks.revision == revision and n.asks.injection is None}
     return sorted(gets | (named if revision != DEFAULT else set()))
 
 
 def _way_back(snapshot: Snapshot, revision: str, namespaces: Sequence[str]) -> Iterator[MeshError]:
-    back = [name for name in as_recorded(snapshot).injected_by(revision) if name not in namespaces]
+    back = [name for name in as_recorded(snapshot).may_need(revision) if name not in namespaces]
     if back:
         yield _needed(
             revision,
@@ -146,9 +147,7 @@ def _way_back(snapshot: Snapshot, revision: str, namespaces: Sequence[str]) -> I
 def _templates(snapshot: Snapshot, revision: str, to: str, namespaces: Sequence[str]) -> Iterator[MeshError]:
     """Pods that ask by their own labels, and those that an injector of the revision takes without being asked by the namespace."""
     labelled = [j for j in snapshot.judged if j.workload.template.labels.get(REVISION) == revision]
-    others = [
-        j for j in snapshot.judged if j.decision.revision == revision and j.workload.namespace not in namespaces and j not in labelled
-    ]
+    others = [j for j in snapshot.judged if j.decision.may_get(revision) and j.workload.namespace not in namespaces and j not in labelled]
     if labelled:
         first = labelled[0].workload
         patch = f'{{"spec":{{"template":{{"metadata":{{"labels":{{"{REVISION}":"{to}"}}}}}}}}}}'

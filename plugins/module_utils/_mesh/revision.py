@@ -44,7 +44,13 @@ def version_of_image(image: str) -> str | None:
     return version if _VERSION.fullmatch(version) else None
 
 
+def numbers(version: str | None) -> tuple[int, int] | None:
+    """Its first two; None for what is not known or no version."""
+    found = re.match(r"(\d+)\.(\d+)", version or "")
+    return (int(found[1]), int(found[2])) if found else None
+
+
 def before(version: str | None, major: int, minor: int) -> bool:
     """Whether a version is known and older than MAJOR.MINOR."""
-    numbers = re.match(r"(\d+)\.(\d+)", version or "")
-    return numbers is not None and (int(numbers[1]), int(numbers[2])) < (major, minor)
+    found = numbers(version)
+    return found is not None and found < (major, minor)

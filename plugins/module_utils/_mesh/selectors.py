@@ -59,6 +59,12 @@ class Selector:
         return all(requirement.matches(labels) for requirement in self.requirements)
 
     @property
+    def valid(self) -> bool:
+        """Whether Kubernetes takes it: In and NotIn have values, the others none."""
+        sets = (Operator.IN, Operator.NOT_IN)
+        return all(bool(one.values) == (one.operator in sets) for one in self.requirements)
+
+    @property
     def conditions(self) -> tuple[Requirement, ...]:
         """Of both forms."""
         return (*(Requirement(key, Operator.IN, (value,)) for key, value in self.equal), *self.requirements)

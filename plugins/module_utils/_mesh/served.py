@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.decide import decide
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.errors import Blocked, MeshError
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.injection import Injector, PodShape, decide
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.injection import Injector, Outcome, PodShape
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.namespaces import Asks, Move
 
 
@@ -29,12 +30,12 @@ def check_left(moves: Iterable[Move], injectors: Iterable[Injector]) -> None:
     blockers = []
     for move in moves:
         name, labels = move.namespace.name, move.namespace.asking(move.then).labels
-        revision = decide(PodShape(), name, labels, known, {}).revision
-        if revision:
+        asked = decide(PodShape(), name, labels, known, {}).asked
+        if asked:
             blockers.append(
                 MeshError(
                     f'Namespace "{name}" would get sidecars all the same.',
-                    where=f"revision {revision}, which injects by default",
+                    where=f"revision {asked[-1].revision}, which injects by default",
                     why="without a label its new pods are injected too",
                     do=f"kubectl label namespace {name} istio-injection=disabled --overwrite",
                 )
@@ -55,7 +56,7 @@ def _problem(move: Move, injectors: tuple[Injector, ...]) -> MeshError | None:
             why=decision.refused,
             do="bring that control plane back first: look at its Deployment and its pods",
         )
-    if decision.revision is None:
+    if decision.outcome is Outcome.NONE:
         there = ", ".join(dict.fromkeys(f"tag {i.tag}" if i.tag else i.revision for i in injectors if not i.disabled))
         return MeshError(
             f'No injector here serves "{then.text()}".',

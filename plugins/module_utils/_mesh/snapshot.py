@@ -11,10 +11,12 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.budgets import Budget
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.decide import decide
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.errors import MeshError
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.injection import Decision, Injector, PodShape, decide
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.injection import Decision, Injector, PodShape
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.installer import UNKNOWN, Installed
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.namespaces import Asks, Namespace
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.settings import Istiod, Settings
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.webhooks import USUAL_NAMESPACE, entries, webhook_of
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.workloads import Judged, Owner, Pod, Standing, Workload, judge
 
@@ -31,6 +33,8 @@ class ControlPlane:
     installed: Installed = UNKNOWN
     cluster_id: str = ""
     """What its proxies of this cluster call the cluster; empty where that is not known."""
+    settings: Settings | None = None
+    """Of its injector; None where they cannot be seen."""
 
     @property
     def ready(self) -> bool:
@@ -57,6 +61,15 @@ class Snapshot:
         return {plane.revision: plane.version for plane in self.control_planes}
 
     @cached_property
+    def istiods(self) -> Mapping[str, Istiod]:
+        """What is known of each revision; of two control planes that share one, only what is the same."""
+        found: dict[str, Istiod] = {}
+        for plane in self.control_planes:
+            one, other = Istiod(plane.version, plane.settings), found.get(plane.revision)
+            found[plane.revision] = one if other in (None, one) else Istiod()
+        return found
+
+    @cached_property
     def _pods_of(self) -> Mapping[tuple[str, Owner], tuple[Pod, ...]]:
         owned: dict[tuple[str, Owner], list[Pod]] = defaultdict(list)
         for pod in self.pods:
@@ -68,7 +81,7 @@ class Snapshot:
 
     def decide(self, namespace: str, pod: PodShape) -> Decision:
         """What a new pod would get in a namespace."""
-        return decide(pod, namespace, self.namespace[namespace].labels, self.injectors, self.versions)
+        return decide(pod, namespace, self.namespace[namespace].labels, self.injectors, self.istiods)
 
     def gets(self, namespace: str) -> Decision:
         """What a plain pod would get in a namespace."""
@@ -129,16 +142,21 @@ class Snapshot:
         """Namespaces whose plain pods get this revision now, by whatever name they ask for it."""
         return tuple(n.name for n in self.namespaces if not n.deleting and self.gets(n.name).revision == revision)
 
+    def may_need(self, revision: str) -> tuple[str, ...]:
+        """The same, with those of which it is not excluded."""
+        return tuple(n.name for n in self.namespaces if not n.deleting and self.gets(n.name).may_get(revision))
+
     def asking(self, asks: Callable[[Namespace], Asks | None]) -> Snapshot:
         """The same cluster with other labels on some namespaces: the start of every prediction."""
         changed = ((namespace, asks(namespace)) for namespace in self.namespaces)
         return replace(self, namespaces=tuple(n if then is None else n.asking(then) for n, then in changed))
 
-    def with_revision(self, revision: str, version: str | None) -> Snapshot:
-        """The same cluster as if a control plane of that revision stood there already."""
+    def with_revision(self, revision: str, version: str | None, settings: Settings | None = None) -> Snapshot:
+        """The same cluster as if a control plane of that revision stood there already, with the chart's settings or these."""
         if any(injector.revision == revision and not injector.tag for injector in self.injectors):
             return self
-        plane = ControlPlane(revision, "", f"istiod-{revision}", version, Workload("Deployment", "", f"istiod-{revision}", "", PodShape()))
+        deployment = Workload("Deployment", "", f"istiod-{revision}", "", PodShape())
+        plane = ControlPlane(revision, "", f"istiod-{revision}", version, deployment, settings or Settings())
         return replace(self, injectors=(*self.injectors, expected_injector(revision)), control_planes=(*self.control_planes, plane))
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.disagreements import Disagreement, Source
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.findings import Finding, Weight
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.injection import Decision
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.injection import Decision, Outcome
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.namespaces import INJECTION, Asks, Namespace
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.record import Phase, Record
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision import REVISION
@@ -124,18 +124,28 @@ def _namespaces(snapshot: Snapshot) -> list[str]:
 
 def _row(snapshot: Snapshot, namespace: Namespace, here: Sequence[Judged]) -> Row | None:
     """None for a namespace that has nothing to do with the mesh."""
-    if namespace.asks == Asks() and not any(judged.proxies or judged.decision.revision for judged in here):
+    if namespace.asks == Asks() and not any(judged.proxies or judged.decision.outcome is not Outcome.NONE for judged in here):
         return None
     gets = snapshot.gets(namespace.name)
     standings = Counter(judged.standing for judged in here)
     on_it, stale = str(standings[Standing.CURRENT]), str(standings[Standing.STALE])
-    return (namespace.name, namespace.asks.text(), gets.revision or "nothing", str(len(here)), on_it, stale, _note(here, gets))
+    return (
+        namespace.name,
+        namespace.asks.text(),
+        gets.revision or ("nothing" if gets.known else "unknown"),
+        str(len(here)),
+        on_it,
+        stale,
+        _note(here, gets),
+    )
 
 
 def _note(here: Sequence[Judged], gets: Decision) -> str:
     """The worst first: one line is read at 3 a.m."""
     if gets.refused:
         return f"new pods are refused: {gets.refused}"
+    if not gets.known:
+        return f"what new pods get is not known: {gets.why}"
     orphaned = sum(judged.standing is Standing.ORPHANED for judged in here)
     if orphaned:
         why = "" if gets.asked else "no injector has that name, "

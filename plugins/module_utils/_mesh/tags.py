@@ -9,8 +9,9 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.decide import decide
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.errors import MeshError
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.injection import INJECT, Injector, PodShape, decide
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.injection import INJECT, Injector, PodShape
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.namespaces import Asks, Namespace
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.overlap import check_alone
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision import DEFAULT, REVISION, before

@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.findings import Finding, Topic, Weight
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.injection import Injector
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.injection import Injector, Outcome
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.namespaces import DATAPLANE_MODE, INJECTION, Namespace
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision import DEFAULT, REVISION
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.services import Services
@@ -231,7 +231,7 @@ def _deserted(snapshot: Snapshot) -> Iterator[Finding]:
 
 
 def _gateways(snapshot: Snapshot) -> Iterator[Finding]:
-    lost = [j.workload.path for j in snapshot.judged if j.workload.gateway is Gateway.INJECTED and j.decision.revision is None]
+    lost = [j.workload.path for j in snapshot.judged if j.workload.gateway is Gateway.INJECTED and j.decision.outcome is Outcome.NONE]
     if lost:
         yield Finding(
             Weight.WARNING,
@@ -250,13 +250,13 @@ def _twice(snapshot: Snapshot) -> Iterator[Finding]:
         if gets.twice:
             taken[tuple(injector.name for injector in gets.asked)].append(one.name)
     for injectors, names in sorted(taken.items()):
-        last = snapshot.gets(names[0]).revision
+        gets = snapshot.gets(names[0])
         yield Finding(
             Weight.WARNING,
             Topic.INJECTION,
             f"Pods are taken by {len(injectors)} injectors.",
             where=f"MutatingWebhookConfigurations {listed(injectors, _MOST)}; namespaces {listed(sorted(names), _MOST)}",
-            why=f"each may inject, and the one whose name sorts last wins: now that gives {last or 'no sidecar'}",
+            why=f"each may inject, and the one whose name sorts last wins: new pods get {gets.text} now",
             do="disable or remove the one that should not answer: injection_webhook, or revision_tag with state=absent",
         )
 
@@ -271,7 +271,7 @@ def _both_labels(snapshot: Snapshot) -> Iterator[Finding]:
             f"Namespaces have both labels: {INJECTION} counts, and {REVISION} does not.",
             where="; ".join(f"{one.name} ({one.asks.text()})" for one in both[:_MOST]),
             why=f"who reads {REVISION}={first.asks.revision} on {first.name} expects what is not so: "
-            f"its new pods get {snapshot.gets(first.name).revision or 'no sidecar'}",
+            f"its new pods get {snapshot.gets(first.name).text}",
             do=f"namespace_injection sets the one and takes the other away; or: kubectl label namespace {first.name} {REVISION}-",
         )
 

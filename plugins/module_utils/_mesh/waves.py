@@ -60,7 +60,7 @@ def old_revision(before: Snapshot, target: Target, named: Sequence[str]) -> tupl
             do="correct mesh_from",
         )
     known = [name for name in named if name in before.namespace]
-    serving = sorted({r for r in found if (set(before.injected_by(r)) & set(known) if known else before.injected_by(r))}) or found
+    serving = sorted({r for r in found if (set(before.may_need(r)) & set(known) if known else before.may_need(r))}) or found
     if len(serving) == 1:
         return serving[0], None
     if not serving and any(i.revision == target.revision for i in before.injectors):

@@ -228,6 +228,8 @@ class Standing(StrEnum):
     """No proxy, and none would come: opted out, or not in the mesh."""
     EMPTY = "empty"
     """No running pods: nothing to compare."""
+    UNKNOWN = "unknown"
+    """What a new pod would get cannot be computed: neither stale nor orphaned, and left to the probe."""
     GATEWAY = "gateway"
     """A gateway or waypoint: it changes its revision in its own way, and is left alone."""
 
@@ -254,12 +256,16 @@ class Judged:
             return Standing.GATEWAY
         if not self.pods:
             return Standing.EMPTY
+        if not self.decision.known:
+            return Standing.UNKNOWN
         if self.decision.revision is None:
             return Standing.ORPHANED if any(pod.proxy for pod in self.pods) else Standing.OUTSIDE
         return Standing.CURRENT if all(map(self.as_wanted, self.pods)) else Standing.STALE
 
     def as_wanted(self, pod: Pod) -> bool:
-        """Whether a pod has what a new one would get; an image that tells no version is unknown, not wrong."""
+        """Whether a pod has what a new one would get; what is unknown of either is not wrong, such as an image that tells no version."""
+        if not self.decision.known:
+            return True
         if self.decision.revision is None:
             return pod.proxy is None
         if pod.proxy is None or pod.proxy.revision != self.decision.revision:

@@ -108,6 +108,10 @@ class Found:
         got = self.answer.proxy
         return (got.revision, got.version, got.native) if got else None
 
+    @property
+    def told(self) -> str:
+        return _told(self.proxy) if self.answer or self.subject.decision.known else "an outcome that is not known"
+
 
 def run(options: Options, context: Context) -> Result:
     result = _asked(options, context)
@@ -165,7 +169,7 @@ def _probe(options: Options, context: Context, snapshot: Snapshot, templates: It
 
 
 def _moving(options: Options, snapshot: Snapshot) -> frozenset[str]:
-    return frozenset(name for name in options.within if options.revision and snapshot.gets(name).revision != options.revision)
+    return frozenset(name for name in options.within if options.revision and not snapshot.gets(name).may_get(options.revision))
 
 
 def _control_plane(options: Options, context: Context, snapshot: Snapshot) -> Result:
@@ -222,7 +226,8 @@ def _callable(injector: Injector | None, revision: str, *, by_url: bool = False)
 
 def _subject(options: Options, seen: Snapshot, template: Template) -> Subject:
     decision = seen.decide(template.workload.namespace, template.workload.template)
-    version = options.version if options.version and decision.revision == options.revision else seen.versions.get(decision.revision or "")
+    given = options.version and (decision.revision == options.revision or not decision.known)
+    version = options.version if given else seen.versions.get(decision.revision or "")
     return Subject(
         workload=template.workload,
         decision=decision,
@@ -255,7 +260,7 @@ def _dry_runs(who: str) -> str:
 
 
 def _result(options: Options, found: Sequence[Found], done: str, who: str = "") -> Result:
-    counted = Counter(_told(one.proxy) for one in found)
+    counted = Counter(one.told for one in found)
     got = ", ".join(f"{number} with {told}" for told, number in counted.most_common())
     predicted = any(one.answer is None for one in found)
     return Result(

@@ -13,7 +13,7 @@ from ansible_collections.meshops.istio.plugins.module_utils._kube.rolling import
 from ansible_collections.meshops.istio.plugins.module_utils._kube.snapshot import take
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.errors import MeshError
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.progress import Progress
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.proof import Fault, check_resolved, faults, in_the_mesh, left
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.proof import Fault, check_resolved, faults, in_the_mesh, left, unknown
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.recipes import Choices
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.rollout import at
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.snapshot import Snapshot
@@ -61,7 +61,10 @@ def run(options: Options, context: Context) -> Result:
     return Result(
         msg=msg,
         facts={"workloads": [judged.workload.path for judged in proved]},
-        warnings=tuple(f"{at(judged.workload)} is not proved: {way.sentence()}." for judged, way in left(here, options.choices)),
+        warnings=(
+            *(f"{at(judged.workload)} is not proved: {way.sentence()}." for judged, way in left(here, options.choices)),
+            *(f"{at(judged.workload)} is not proved: {judged.decision.sentence}." for judged in unknown(here)),
+        ),
     )
 
 

@@ -180,6 +180,8 @@ def _left_alone(task: Task, snapshot: Snapshot, context: Context) -> Iterable[st
             continue
         if judged.standing is Standing.ORPHANED and not task.wants(judged):
             yield f"{at(judged.workload)} has a sidecar and would get none now: it is orphaned, and not restarted."
+        elif judged.standing is Standing.UNKNOWN:
+            yield f"{at(judged.workload)} is not restarted: {judged.decision.sentence}."
         elif task.wants(judged) and (context.check_mode or task.way(judged).recipe is not Recipe.WAIT):
             yield f"{at(judged.workload)} is stale: {task.way(judged).sentence()}."
 

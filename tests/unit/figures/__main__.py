@@ -4,8 +4,8 @@
 """Draws the figures from a folder of recordings: few enough to keep, and none of the behaviours left out.
 
 A decision stays if it is the first of its state with its namespace labels and answer, or the first with its pod, its answer and the
-versions that gave it. Of a webhook stays what selects, of an object its name and Istio's labels, of the connected proxies one for each
-revision.
+versions that gave it. Of a webhook stays what decides whether it is asked, of an object its name and Istio's labels, of the connected
+proxies one for each revision.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ def draw(figures: Figures) -> dict[str, object]:
         "pods": figures.pods,
         "objects": {name: [_named(item) for item in items] for name, items in figures.objects.items()},
         "refusals": figures.refusals,
+        "doubles": [{field: one[field] for field in ("configurations", "namespace", "asked", "revision")} for one in figures.doubles],
         "proxies": {revision: proxies[:1] for revision, proxies in figures.proxies.items()},
     }
 
@@ -45,7 +46,7 @@ def _selecting(configuration: Json) -> Json:
     labels = {name: value for name, value in configuration["metadata"]["labels"].items() if name.startswith("istio.io/")}
     entries = [
         {"name": entry["name"], "clientConfig": entry["clientConfig"]}
-        | {kind: entry[kind] for kind in ("namespaceSelector", "objectSelector")}
+        | {kind: entry[kind] for kind in ("namespaceSelector", "objectSelector", "rules", "failurePolicy", "reinvocationPolicy")}
         for entry in configuration["webhooks"]
     ]
     return {"metadata": {"name": configuration["metadata"]["name"], "labels": labels}, "webhooks": entries}

@@ -36,7 +36,10 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """``versions`` of the revisions and ``webhooks`` by state; ``pods``, ``objects`` and ``refusals`` by what was asked."""
+    """``versions`` of the revisions and ``webhooks`` by state; ``pods``, ``objects`` and ``refusals`` by what was asked.
+
+    ``doubles`` are pods that a second configuration takes too, which somebody has made beside those of a state.
+    """
 
     versions: Mapping[str, Mapping[str, str]]
     webhooks: Mapping[str, list[Json]]
@@ -45,6 +48,7 @@ class Figures:
     objects: Mapping[str, list[Json]]
     refusals: Mapping[str, str]
     proxies: Mapping[str, list[Json]]
+    doubles: list[Json]
 
 
 def drawn() -> Figures:
@@ -69,6 +73,7 @@ def recorded(folder: Path) -> Figures:
         objects=read("objects.json"),
         refusals={name: one["message"] for name, one in read("failures.json").items()},
         proxies=read("connected-proxies.json")["syncz"],
+        doubles=read("two-injectors.json"),
     )
 
 
