@@ -33,7 +33,7 @@ from tests.lab.istiod.server import Answer, serve
 from .conftest import Namespaces
 from .test_injectors import MUTATING
 
-SETS, PODS = 10, 12
+SETS, PODS = 12, 10
 AT_A_TIME = 8
 CALLED = "lab.meshops.io/called"
 SENTINEL = "zz-sentinel"
@@ -95,8 +95,8 @@ EXTRAS = some.fixed_dictionaries(
     },
 )
 ENTRIES = some.tuples(OF_ISTIO | MADE_UP, EXTRAS).map(lambda both: {**both[0], **both[1]})
-WEBHOOKS = some.dictionaries(some.sampled_from(NAMES), some.lists(ENTRIES, min_size=1, max_size=4), min_size=1, max_size=4)
-PODS_OF_A_SET = some.lists(labels(INJECT, REVISION, "team"), min_size=PODS, max_size=PODS)
+WEBHOOKS = some.dictionaries(some.sampled_from(NAMES), some.lists(ENTRIES, min_size=2, max_size=4), min_size=2, max_size=4)
+PODS_OF_A_SET = some.lists(labels(INJECT, REVISION, "team"), min_size=PODS, max_size=PODS, unique_by=json.dumps)
 
 
 class Recorder:
