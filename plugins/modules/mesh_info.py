@@ -405,8 +405,16 @@ namespaces:
     labels:
       description: C(istio-injection) and C(istio.io/rev); V(none) is absent.
       type: dict
+    outcome:
+      description: >-
+        What becomes of a plain pod: V(sidecar), V(none), V(refused), or V(unknown) where it cannot be computed from what can be seen;
+        M(meshops.istio.injection_probe) asks the cluster.
+      type: str
     gets:
-      description: The revision that a plain pod gets; V(none) for no sidecar.
+      description: The revision that a plain pod gets, or would get if it were not refused; V(none) for no sidecar, or not known.
+      type: str
+    why:
+      description: Why that is so, in one sentence.
       type: str
     refused:
       description: Why the API server would refuse the pod now; V(none) where it would not.
@@ -449,8 +457,16 @@ workloads:
     asks:
       description: What its template asks for by itself; V(in), V(out), or V(default) where the namespace decides.
       type: str
+    outcome:
+      description: >-
+        What becomes of a new pod: V(sidecar), V(none), V(refused), or V(unknown) where it cannot be computed from what can be seen;
+        M(meshops.istio.injection_probe) asks the cluster.
+      type: str
     gets:
-      description: The revision that a new pod would get; V(none) for no sidecar.
+      description: The revision that a new pod would get, also where it is refused now; V(none) for no sidecar, or where it is not known.
+      type: str
+    why:
+      description: Why that is so, in one sentence.
       type: str
     gets_version:
       description: The version of that; V(none) where it is not known.
@@ -471,7 +487,7 @@ workloads:
       description: V(container), V(native), V(mixed), or V(none) without one.
       type: str
     standing:
-      description: V(current), V(stale), V(orphaned), V(outside), V(empty), or V(gateway).
+      description: V(current), V(stale), V(orphaned), V(outside), V(empty), V(gateway), or V(unknown) where a new pod cannot be predicted.
       type: str
     stale:
       description: Whether a new pod would get another revision or version than a running one has.

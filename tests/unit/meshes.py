@@ -30,7 +30,7 @@ def tag(name: str, revision: str) -> Injector:
 def plane(revision: str, version: str, available: int = 1) -> ControlPlane:
     name = "istiod" if revision == OLD else f"istiod-{revision}"
     one = Workload("Deployment", "istio-system", name, name, PodShape(), available=available, updated=available, total=available)
-    return ControlPlane(revision, "istio-system", name, version, one, Settings())
+    return ControlPlane(revision, "istio-system", name, version, one, settings=Settings())
 
 
 def namespace(name: str, **labels: str) -> Namespace:

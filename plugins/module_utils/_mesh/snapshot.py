@@ -156,7 +156,7 @@ class Snapshot:
         if any(injector.revision == revision and not injector.tag for injector in self.injectors):
             return self
         deployment = Workload("Deployment", "", f"istiod-{revision}", "", PodShape())
-        plane = ControlPlane(revision, "", f"istiod-{revision}", version, deployment, settings or Settings())
+        plane = ControlPlane(revision, "", f"istiod-{revision}", version, deployment, settings=settings or Settings())
         return replace(self, injectors=(*self.injectors, expected_injector(revision)), control_planes=(*self.control_planes, plane))
 
 
