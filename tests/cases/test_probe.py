@@ -243,15 +243,18 @@ def test_in_check_mode_what_has_not_moved_is_predicted_and_the_rest_asked(tool: 
 def test_the_answer_and_the_prediction_are_both_told_where_they_differ(
     lab: Cluster, tool: Tool, namespaces: Namespaces, planes: Planes
 ) -> None:
-    """An istiod that keeps out what the labels ask for: only it knows, so no prediction can. Told before a label moves, and after."""
+    """An istiod whose proxies are of another version than it is itself; and one that takes sidecars away, told before a label moves."""
     planes.append((lab, "picky"))
     never = [{"matchLabels": {"app": "api"}}]
-    mesh.install_istiod(lab, revision="picky", values={"sidecarInjectorWebhook": {"neverInjectSelector": never}})
+    values = {"sidecarInjectorWebhook": {"neverInjectSelector": never}, "global": {"proxy": {"image": "docker.io/istio/proxyv2:1.28.1"}}}
+    mesh.install_istiod(lab, revision="picky", values=values)
     mesh.wait_ready(lab, "picky")
-    name = namespaces(ENABLED, [API])
-    both = f"deploy/api in {name}: the answer is no sidecar, predicted was that of picky (1.29.6)"
-    assert both in tool.fails("injection_probe", question="rehearsal", namespaces=[name], revision="picky", **SOON)
-    other = namespaces({"istio.io/rev": "picky"}, [API])
+    name = namespaces(ENABLED, [API, samples.deployment("web", 0)])
+    told = tool.fails("injection_probe", question="rehearsal", namespaces=[name], revision="picky", **SOON)
+    assert f"deploy/api in {name}: no sidecar, and its new pods get that of default today" in told
+    both = f"deploy/web in {name}: the sidecar of picky (1.28.1), not of version 1.29.6"
+    assert both in told
+    other = namespaces({"istio.io/rev": "picky"}, [samples.deployment("web", 0)])
     assert both.replace(name, other) in tool.fails("injection_probe", namespaces=[other], **SOON)
 
 

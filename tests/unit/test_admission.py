@@ -22,7 +22,7 @@ from ansible_collections.meshops.istio.plugins.module_utils._mesh.admission impo
     several,
     standing,
 )
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.injection import Decision, PodShape
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.injection import Decision, Outcome, PodShape
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.recipes import BUILT_IN
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.workloads import Proxy, Workload
 
@@ -102,8 +102,9 @@ def test_who_refused_of_what_real_ones_said(figures: Figures) -> None:
 
 REVISION, VERSION = "1-30-3", "1.30.3"
 API = Workload("Deployment", "pay", "api", "1", PodShape())
-INJECTED = Subject(API, Decision(revision=REVISION), VERSION)
+INJECTED = Subject(API, Decision(Outcome.SIDECAR, REVISION), VERSION)
 OUTSIDE = Subject(API, Decision(), None)
+UNKNOWN = Subject(API, Decision(Outcome.UNKNOWN), None)
 RIGHT = Answer(Proxy(REVISION, VERSION, native=True, ready=False))
 OLD = Answer(Proxy("default", "1.29.6", native=False, ready=False))
 NONE = Answer()
@@ -116,6 +117,18 @@ PROBLEMS = {
     "none where one was predicted": (INJECTED, NONE, "the answer is no sidecar, predicted was that of 1-30-3 (1.30.3)"),
     "one where none was predicted": (OUTSIDE, OLD, "the answer is the sidecar of default (1.29.6), predicted was none"),
     "none, and none was predicted": (OUTSIDE, NONE, ""),
+    "a sidecar where nobody could predict": (UNKNOWN, OLD, ""),
+    "none where nobody could predict": (UNKNOWN, NONE, ""),
+    "not the revision that was asked for, where nobody could predict": (
+        dataclasses.replace(UNKNOWN, wanted=REVISION),
+        OLD,
+        "the sidecar of default (1.29.6), not that of 1-30-3",
+    ),
+    "none as predicted, where there is one today": (
+        dataclasses.replace(OUTSIDE, has="default"),
+        NONE,
+        "no sidecar, and its new pods get that of default today",
+    ),
     "the template's own proxy": (dataclasses.replace(OUTSIDE, own_proxy=True), OLD, ""),
     "another version": (
         INJECTED,
@@ -124,7 +137,7 @@ PROBLEMS = {
     ),
     "an image that tells no version": (INJECTED, Answer(Proxy(REVISION, None, native=True, ready=False)), ""),
     "not the revision that was asked for": (
-        dataclasses.replace(INJECTED, decision=Decision(revision="default"), wanted=REVISION, version=None),
+        dataclasses.replace(INJECTED, decision=Decision(Outcome.SIDECAR, "default"), wanted=REVISION, version=None),
         OLD,
         "the sidecar of default (1.29.6), not that of 1-30-3",
     ),

@@ -28,7 +28,7 @@ from ansible_collections.meshops.istio.plugins.module_utils._mesh.record import 
     to_roll_back,
 )
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.served import check_served
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.snapshot import Snapshot, expected_injector
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.snapshot import ControlPlane, Snapshot, expected_injector
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.status import report
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.waves import Target
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.workloads import Gateway
@@ -83,6 +83,13 @@ class Blocked:
     old: str | None = None
 
 
+MANAGED = replace(expected_injector("managed"), url="https://mesh.example.com/inject")
+
+
+def unseen(revision: str) -> ControlPlane:
+    return replace(plane(revision, "1.30.3"), settings=None)
+
+
 BLOCKED = {
     "a namespace in two waves": Blocked(MESH, 'Namespace "shop" is in two waves', (("shop",), ("shop", "cart"))),
     "a namespace that does not exist": Blocked(MESH, "Some namespaces do not exist", (("nosuch",),)),
@@ -118,6 +125,15 @@ BLOCKED = {
     ),
     "several revisions, none of them named": Blocked(
         mesh((SHOP, namespace("pay", rev="1-28-2")), injectors=(unrevisioned(), expected_injector("1-28-2"))), "Several revisions"
+    ),
+    "settings of the new control plane that cannot be seen": Blocked(
+        replace(MESH, control_planes=(plane(OLD, "1.29.6"), unseen(NEW)), injectors=(unrevisioned(), expected_injector(NEW))),
+        "control plane 1-30-3 (istio-sidecar-injector-1-30-3): its injector's settings cannot be seen",
+    ),
+    "what cannot be told elsewhere, where all of the mesh moves": Blocked(
+        mesh((SHOP, namespace("far", rev="managed")), injectors=(unrevisioned(), MANAGED)),
+        'What new pods in namespace "far" would get cannot be told',
+        old=OLD,
     ),
     "two injectors that take the same pods": Blocked(
         mesh((SHOP,), injectors=(unrevisioned(), replace(unrevisioned(), name="another", revision="1-29-0"))),
@@ -190,10 +206,11 @@ def test_what_the_chart_would_do_besides_is_seen_before(brings: tuple[Injector, 
 
 def test_a_control_plane_of_somebody_else_is_not_taken_over() -> None:
     target = Target(NEW, "1.30.3", None, (), frozenset(), "istio-system", (expected_injector(NEW),), f"istiod-{NEW}")
-    there = replace(MESH, injectors=(unrevisioned(), expected_injector(NEW)))
+    both = (*MESH.control_planes, plane(NEW, "1.30.3"))
+    there = replace(MESH, control_planes=both, injectors=(unrevisioned(), expected_injector(NEW)))
     assert "is not of helm release istiod-1-30-3" in make_plan(there, target).blockers[0].error().text()
     ours = replace(expected_injector(NEW), owner=f"istiod-{NEW}")
-    assert make_plan(replace(MESH, injectors=(unrevisioned(), ours)), target).blockers == ()
+    assert make_plan(replace(there, injectors=(unrevisioned(), ours)), target).blockers == ()
 
 
 def test_a_second_upgrade_moves_all_that_the_first_one_moved() -> None:

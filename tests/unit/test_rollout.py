@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 import pytest
 
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.injection import Entry
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.proof import faults
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.proof import faults, in_the_mesh, unknown
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.recipes import Choices
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.rollout import control_plane_ready, rollout
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.selectors import Selector
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.snapshot import expected_injector
@@ -83,6 +84,18 @@ def test_a_proxy_where_none_would_come_is_orphaned() -> None:
     there = mesh((namespace("shop", rev="nosuch"),), injectors=(expected_injector(NEW),))
     assert judge(DONE, (pod(DONE, 0, proxy()),), there.gets("shop"), None).standing is Standing.ORPHANED
     assert judge(DONE, (pod(DONE, 0, None),), there.gets("shop"), None).standing is Standing.OUTSIDE
+
+
+@pytest.mark.parametrize("running", [proxy(), proxy(NEW, "1.30.3"), None])
+def test_what_cannot_be_predicted_is_neither_stale_nor_orphaned(running: Proxy | None) -> None:
+    """Only the user can say then which sidecar is wanted; without that, pods need only be ready."""
+    there = mesh((namespace("shop", rev=NEW),), injectors=(replace(expected_injector(NEW), url="https://mesh.example.com/inject"),))
+    judged = judge(DONE, (pod(DONE, 0, running),), there.gets("shop"), None)
+    assert judged.standing is Standing.UNKNOWN
+    assert bool(in_the_mesh((judged,), Choices())) is (running is not None)
+    assert unknown((judged,)) == (() if running else (judged,))
+    assert not faults(judged, None, None)
+    assert bool(faults(judged, "1-30-3", None)) is (running is None or running.revision != NEW)
 
 
 FAULTS = {

@@ -90,7 +90,8 @@ POLICIES = {
         False,
     ),
     "but the pod's own word is heard first": (NO_BATCH, {"role": "batch", "sidecar.istio.io/inject": "true"}, {}, True),
-    "never beats always": (Policy(never=({},), always=({},)), {}, {}, False),
+    "never beats always": (Policy(never=NO_BATCH.never, always=NO_BATCH.never), {"role": "batch"}, {}, False),
+    "an empty selector matches nothing": (Policy(never=({},)), {}, {}, True),
     "always beats a policy that is disabled": (
         Policy(enabled=False, always=({"matchLabels": {"role": "edge"}},)),
         {"role": "edge"},

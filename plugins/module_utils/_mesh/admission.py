@@ -130,6 +130,8 @@ class Subject:
     """The template brings a proxy itself: a gateway, or what ``istioctl kube-inject`` has written."""
     wanted: str | None = None
     """The revision that a sidecar must be of, where the user says it."""
+    has: str | None = None
+    """The revision whose sidecar its new pods get today, where the question is what becomes of it: it must not lose it."""
     times: int = 1
     """How often in a row the answer must be as predicted."""
 
@@ -152,6 +154,8 @@ class Subject:
             return ""
         if self.decision.known and (got.revision if got else None) != predicted:
             return f"{self.at}: the answer is {_sidecar(got)}, predicted was {_predicted(predicted, self.version)}"
+        if got is None and self.has:
+            return f"{self.at}: no sidecar, and its new pods get that of {self.has} today"
         if got and self.wanted and got.revision != self.wanted:
             return f"{self.at}: {_sidecar(got)}, not that of {self.wanted}"
         if got and self.version and got.version and got.version != self.version:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.findings import Finding, Topic, blocker, warning
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.injection import Outcome
@@ -19,12 +19,39 @@ from ansible_collections.meshops.istio.plugins.module_utils._mesh.workloads impo
 
 def move_findings(before: Snapshot, after: Snapshot, target: Target, names: Sequence[str], old: str | None) -> Iterator[Finding]:
     """``before`` is the cluster as the upgrade found it, ``after`` as it will be when the named namespaces have moved."""
+    yield from _unknown_findings(before, after, target, names)
     yield from _opt_in_findings(before, names)
     yield from _twice_findings(before, after, names)
     yield from _orphan_findings(before, after, target, names)
     yield from _follower_findings(before, names)
     yield from _elsewhere_findings(after, target, names, old)
     yield from _gateway_findings(after, names)
+
+
+def _unknown_findings(before: Snapshot, after: Snapshot, target: Target, names: Sequence[str]) -> Iterator[Finding]:
+    """What cannot be predicted would be left as it is by every restart, so that a wave with it could never be said to be done.
+
+    Where the user names no waves, all of the mesh is meant; else what is not known elsewhere is only a warning.
+    """
+    for name in names:
+        yield from _unknown(after, name, blocker)
+    moving = {*names, *target.exclude}
+    for one in before.namespaces:
+        if one.name not in moving and not one.deleting:
+            yield from _unknown(before, one.name, warning if target.waves else blocker)
+
+
+def _unknown(snapshot: Snapshot, name: str, weigh: Callable[..., Finding]) -> Iterator[Finding]:
+    found = snapshot.standing(Standing.UNKNOWN, [name])
+    decision = found[0].decision if found else snapshot.gets(name)
+    if not decision.known:
+        yield weigh(
+            Topic.INJECTION,
+            f'What new pods in namespace "{name}" would get cannot be told.',
+            where=listed([judged.workload.short for judged in found]) or f"namespace {name}, which runs nothing now",
+            why=decision.sentence,
+            do=f'mend what is named there, or leave the namespace out: mesh_exclude=["{name}"]; injection_probe asks the cluster itself',
+        )
 
 
 def _opt_in_findings(before: Snapshot, names: Iterable[str]) -> Iterator[Finding]:

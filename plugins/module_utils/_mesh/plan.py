@@ -60,7 +60,7 @@ def make_plan(snapshot: Snapshot, target: Target) -> Plan:
     waves = named if target.waves else default_waves(before, target, old)
     names = [name for wave in waves for name in wave if name in snapshot.namespace]
     moves = tuple(move for name in names if (move := move_to(snapshot.namespace[name], target.revision)).needed)
-    after = predict(snapshot, target.revision, target.version, names)
+    after = predict(snapshot, target.revision, target.version, names, target.settings)
     ways = tuple((judged, way_of(judged.workload, target.choices)) for judged in after.standing(Standing.STALE, names))
     restarts = tuple(judged for judged, way in ways if way.by_us)
     findings = in_order(

@@ -11,14 +11,18 @@ from dataclasses import replace
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.injection import Injector
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.namespaces import Asks, restore
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision import DEFAULT
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.settings import Settings
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.snapshot import Snapshot
 
 
-def predict(snapshot: Snapshot, revision: str, version: str | None, names: Iterable[str]) -> Snapshot:
-    """The cluster as it will be when the control plane stands and these namespaces ask for it, before any restart."""
+def predict(snapshot: Snapshot, revision: str, version: str | None, names: Iterable[str], settings: Settings | None = None) -> Snapshot:
+    """The cluster as it will be when the control plane stands and these namespaces ask for it, before any restart.
+
+    ``version`` and ``settings`` are those of one that is not there yet; what is there is taken as it is.
+    """
     moving = set(names)
     then = Asks(revision=revision)
-    return snapshot.with_revision(revision, version).asking(lambda n: then if n.name in moving else None)
+    return snapshot.with_revision(revision, version, settings).asking(lambda n: then if n.name in moving else None)
 
 
 def predict_unlabelled(snapshot: Snapshot, names: Iterable[str]) -> Snapshot:

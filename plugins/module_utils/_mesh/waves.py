@@ -21,6 +21,7 @@ from ansible_collections.meshops.istio.plugins.module_utils._mesh.namespaces imp
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.recipes import Choices
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision import DEFAULT
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.selectors import parse
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.settings import Settings
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.snapshot import Snapshot
 
 Wave: t.TypeAlias = "Sequence[str] | str"
@@ -41,6 +42,8 @@ class Target:
     release: str | None = None
     """The helm release that it is installed as."""
     choices: Choices = field(default_factory=Choices)
+    settings: Settings | None = None
+    """Of its injector, as they are rendered; None for those of Istio's chart."""
 
 
 def old_revision(before: Snapshot, target: Target, named: Sequence[str]) -> tuple[str | None, Finding | None]:
@@ -97,7 +100,7 @@ def default_waves(before: Snapshot, target: Target, old: str | None) -> tuple[tu
 
 
 def _belongs(before: Snapshot, namespace: Namespace, old: str) -> bool:
-    if before.gets(namespace.name).revision != old:
+    if not before.gets(namespace.name).may_get(old):
         return False
     asks = namespace.asks
     return asks.injection is not None or asks.revision in (old, DEFAULT)

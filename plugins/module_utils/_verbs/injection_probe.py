@@ -147,7 +147,7 @@ def _rehearsal(options: Options, context: Context, snapshot: Snapshot, templates
     revision = options.revision or ""
     moved = predict(snapshot, revision, options.version, options.within)
     moved = replace(moved, injectors=tuple(one for one in moved.injectors if one.revision == revision))
-    subjects = [(_subject(options, moved, template), template.pod) for template in templates]
+    subjects = [(replace(_subject(options, moved, one), has=_today(snapshot, one)), one.pod) for one in templates]
     injector = _injector(snapshot, revision)
     if injector is None and context.check_mode:
         return _result(options, [Found(subject, None) for subject, _pod in subjects], "would be rehearsed")
@@ -155,6 +155,10 @@ def _rehearsal(options: Options, context: Context, snapshot: Snapshot, templates
     why = f"asked was the istiod of {revision} itself, through the API server's proxy; nothing has moved"
     answers = _ask(context, options, [one for one in subjects if one[0].decision.asked], ask, None, why)
     return _result(options, [Found(one, answers.get(one.path, Answer())) for one, _pod in subjects], "rehearsed")
+
+
+def _today(snapshot: Snapshot, template: Template) -> str | None:
+    return snapshot.decide(template.workload.namespace, template.workload.template).revision
 
 
 def _probe(options: Options, context: Context, snapshot: Snapshot, templates: Iterable[Template]) -> Result:

@@ -11,6 +11,7 @@ import typing as t
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from ansible_collections.meshops.istio.plugins.module_utils._kube import settings
 from ansible_collections.meshops.istio.plugins.module_utils._kube.rights import check_readable
 from ansible_collections.meshops.istio.plugins.module_utils._kube.snapshot import take
 from ansible_collections.meshops.istio.plugins.module_utils._kube.webhooks import parse as injector
@@ -20,6 +21,7 @@ from ansible_collections.meshops.istio.plugins.module_utils._mesh.plan_table imp
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.predict import as_before
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision import check_revision
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.saved import Saved, check_holds, read, written
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.settings import Settings, config_map_of
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.waves import Target
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.words import count
 from ansible_collections.meshops.istio.plugins.module_utils._render.helm import Chart
@@ -146,10 +148,16 @@ def _rendered(options: Options, source: Source) -> tuple[Target, applied.Parts |
     version = rendered_version(source, rendering, target.revision, target.version)
     kind = "MutatingWebhookConfiguration"
     brings = tuple(found for item in rendering.objects if item["kind"] == kind and (found := injector(item)))
-    brought = replace(target, version=version, brings=brings)
+    brought = replace(target, version=version, brings=brings, settings=_settings(rendering, target))
     if isinstance(source, Chart):
         return replace(brought, release=release_of(target.revision)), None, rendering
     return brought, applied.parts_of(rendering, _applied(options)), rendering
+
+
+def _settings(rendering: Rendering, target: Target) -> Settings | None:
+    name = config_map_of(target.revision)
+    found = (item for item in rendering.objects if (item["kind"], item["metadata"]["name"]) == ("ConfigMap", name))
+    return next(map(settings.parse, found), None)
 
 
 def _applied(options: Options) -> applied.Target:

@@ -17,7 +17,10 @@ SYSTEM_NAMESPACES = ("kube-system", "kube-public", "kube-node-lease", "local-pat
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What its ConfigMap says about pods that do not say it themselves. The selectors are those of Kubernetes, over pod labels."""
+    """What its ConfigMap says about pods that do not say it themselves.
+
+    The selectors are those of Kubernetes, over pod labels, but that an empty one matches nothing here.
+    """
 
     enabled: bool = True
     never: tuple[Json, ...] = ()
@@ -30,12 +33,17 @@ def injects(version: str, policy: Policy, namespace: str, pod: Json) -> bool:
         return False
     labels: dict[str, str] = pod["metadata"].get("labels") or {}
     annotations: dict[str, str] = pod["metadata"].get("annotations") or {}
-    wish = _wish(version, labels.get(INJECT, annotations.get(INJECT, "")))
+    said = annotations.get(INJECT, "")
+    wish = _wish(version, labels.get(INJECT, said) if at_least(version, "1.12") else said)
     if wish is not None:
         return wish
-    if any(matches(selector, labels) for selector in policy.never):
+    if any(_matches(selector, labels) for selector in policy.never):
         return False
-    return any(matches(selector, labels) for selector in policy.always) or policy.enabled
+    return any(_matches(selector, labels) for selector in policy.always) or policy.enabled
+
+
+def _matches(selector: Json, labels: dict[str, str]) -> bool:
+    return bool(selector.get("matchLabels") or selector.get("matchExpressions")) and matches(selector, labels)
 
 
 def _wish(version: str, said: str) -> bool | None:

@@ -115,8 +115,8 @@ def _annotations(pod: Json) -> dict[str, str]:
 
 
 def _gateway(annotations: Mapping[str, str], injection: Injection) -> bool:
-    asked = annotations.get(TEMPLATES, "")
-    names = [name.strip() for name in asked.split(",")] if asked else list(injection.default_templates)
+    asked = annotations.get(TEMPLATES)
+    names = list(injection.default_templates) if asked is None else [name.strip() for name in asked.split(",")]
     for name in names:
         if name not in injection.templates:
             known = ", ".join(injection.templates)
