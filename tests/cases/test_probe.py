@@ -277,7 +277,7 @@ def test_hundreds_of_workloads_in_one_task(lab: Cluster, tool: Tool, namespaces:
     for result in (rehearsed, probed):
         assert {(one["revision"], one["sidecar"]) for one in result["workloads"]} == {(REVISION, "native")}
         assert len(result["workloads"]) == 300
-    assert len(read) == 22, "each kind once in each of the two, and the control planes"
+    assert len(read) == 26, "each kind once in each of the two, the control planes, and the settings of both of them"
 
 
 def test_a_control_plane_is_proved_in_a_namespace_of_its_own(lab: Cluster, tool: Tool) -> None:
