@@ -181,7 +181,7 @@ def _noted(body: bytes, name: str) -> Answer:
 
 def difference(predicted: Sequence[tuple[Injector, Entry]], called: Sequence[str]) -> str:
     """Empty where the API server has done as predicted, in the first round and in a second one."""
-    by_name = {_name(injector, entry): Call(injector, entry, Answered(Says.INJECTS)) for injector, entry in predicted}
+    by_name = {_name(injector, entry): Call(injector, entry, Answered(Says.INJECTS), injector.revision) for injector, entry in predicted}
     first = list(itertools.takewhile(lambda one: called.index(one[1]) == one[0], enumerate(called)))
     again = called[len(first) :]
     expected = [name for name, call in by_name.items() if not call.entry.unclear or name in called]

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -16,6 +17,7 @@ from ansible_collections.meshops.istio.plugins.module_utils._kube.webhooks impor
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.answer import TEMPLATES
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.decide import decide
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.injection import Decision, Injector, Outcome, PodShape
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision import service_of
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.settings import Istiod, Settings
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.snapshot import expected_injector
 from tests.unit.figures.table import Decision as Recorded
@@ -74,7 +76,7 @@ def test_what_real_istiods_answered_is_predicted(figures: Figures) -> None:
 def _difference(said: Recorded, figures: Figures) -> str:
     shape = PodShape(said.pod.get("labels") or {}, said.pod.get("annotations") or {}, bool(said.pod.get("hostNetwork")))
     found = _decided(shape, said.namespace, _injectors(figures, said.state), figures, said.state)
-    asked = dict(Counter(call.injector.revision for call in found.calls))
+    asked = dict(Counter(call.revision for call in found.calls))
     if (found.revision, found.outcome, asked) == (said.revision, Outcome.SIDECAR if said.revision else Outcome.NONE, said.asked):
         return ""
     return f"predicted {found.revision}, asking {asked}; it was {said.revision}, asking {said.asked}"
@@ -104,11 +106,11 @@ def test_of_two_injectors_the_one_that_runs_last_wins(figures: Figures) -> None:
         state = next(name for name, items in figures.webhooks.items() if len(set(said["configurations"]) ^ _names(items)) == 1)
         known = _injectors(figures, state)
         (another,) = set(said["configurations"]) - {one.name for one in known}
-        alone = Counter(call.injector.revision for call in _decided(PodShape(), said["namespace"], known, figures, state).calls)
+        alone = Counter(call.revision for call in _decided(PodShape(), said["namespace"], known, figures, state).calls)
         (revision,) = Counter(dict[str, int](said["asked"])) - alone
         second = replace(unrevisioned(), name=another, revision=revision)
         found = _decided(PodShape(), said["namespace"], (*known, second), figures, state)
-        assert (dict(Counter(call.injector.revision for call in found.calls)), found.revision) == (said["asked"], said["revision"]), another
+        assert (dict(Counter(call.revision for call in found.calls)), found.revision) == (said["asked"], said["revision"]), another
 
 
 @pytest.mark.parametrize("first", ["a-first", "istio-revision-tag-default", "z-last"])
@@ -171,7 +173,10 @@ LEGACY = entry(namespaceSelector={"matchLabels": {"istio-injection": "enabled"}}
 
 
 def configuration(*entries: Json, name: str = "injector", revision: str = NEW) -> Json:
-    return {"metadata": {"name": name, "labels": {"istio.io/rev": revision}}, "webhooks": list(entries)}
+    """Each entry that calls the Service of 1-30-3 calls that of the revision instead."""
+    text = json.dumps({"metadata": {"name": name, "labels": {"istio.io/rev": revision}}, "webhooks": entries})
+    item: Json = json.loads(text.replace('"istiod-1-30-3"', f'"{service_of(revision)}"'))
+    return item
 
 
 @dataclass(frozen=True)

@@ -128,7 +128,7 @@ BLOCKED = {
     ),
     "settings of the new control plane that cannot be seen": Blocked(
         replace(MESH, control_planes=(plane(OLD, "1.29.6"), unseen(NEW)), injectors=(unrevisioned(), expected_injector(NEW))),
-        "control plane 1-30-3 (istio-sidecar-injector-1-30-3): its injector's settings cannot be seen",
+        "its injector's settings cannot be seen (ConfigMap istio-sidecar-injector-1-30-3)",
     ),
     "what cannot be told elsewhere, where all of the mesh moves": Blocked(
         mesh((SHOP, namespace("far", rev="managed")), injectors=(unrevisioned(), MANAGED)),

@@ -195,7 +195,7 @@ SENTENCES = {
     "settings that cannot be seen": Told(
         {"istio.io/rev": NEW},
         "namespace pay has istio.io/rev=1-30-3; what new pods get is not known: control plane 1-30-3 (istio-sidecar-injector-1-30-3): "
-        "its injector's settings cannot be seen",
+        "its injector's settings cannot be seen (ConfigMap istio-sidecar-injector-1-30-3)",
         settings=None,
     ),
     "a url": Told(
@@ -203,6 +203,12 @@ SENTENCES = {
         "namespace pay has istio.io/rev=1-30-3; what new pods get is not known: control plane 1-30-3 (istio-sidecar-injector-1-30-3): "
         "it is called by a url, and its settings cannot be seen from here",
         injectors=(replace(expected_injector(NEW), url="https://mesh.example.com/inject"),),
+    ),
+    "a label that says another control plane than the Service": Told(
+        {"istio.io/rev": "prod"},
+        "namespace pay has istio.io/rev=prod; istio-revision-tag-prod is labelled as default and calls Service istiod-1-30-3, "
+        "which is that of 1-30-3; new pods get the sidecar of 1-30-3",
+        injectors=(replace(tag("prod", OLD), service=f"istiod-{NEW}"),),
     ),
     "conditions": Told(
         {"istio.io/rev": NEW},

@@ -24,7 +24,8 @@ from ansible_collections.meshops.istio.plugins.module_utils._mesh.injection impo
     PodShape,
     Says,
 )
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.settings import Istiod
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision import service_of
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.settings import Istiod, config_map_of
 
 NAME = "kubernetes.io/metadata.name"
 """The API server sets this label on every namespace, whatever else is written there."""
@@ -34,11 +35,13 @@ def decide(
     pod: PodShape, namespace: str, labels: Mapping[str, str], injectors: Iterable[Injector], istiods: Mapping[str, Istiod]
 ) -> Decision:
     """What happens to a new pod in a namespace with these labels. ``istiods`` says what is known of each revision's control plane."""
-    known = tuple(injectors)
-    asked = tuple(
-        Call(injector, entry, _comes_of(injector, entry, pod, namespace, istiods))
-        for injector, entry in calls(pod, namespace, labels, known)
-    )
+    known, services = tuple(injectors), {service_of(revision): revision for revision in istiods}
+
+    def call(injector: Injector, entry: Entry) -> Call:
+        revision = services.get(injector.service or "", injector.revision)
+        return Call(injector, entry, _comes_of(injector, entry, pod, namespace, revision, istiods), revision)
+
+    asked = tuple(call(injector, entry) for injector, entry in calls(pod, namespace, labels, known))
     found = replace(_outcome(asked), calls=asked)
     return replace(found, sentence=sentence(found, pod, namespace, labels, known))
 
@@ -52,18 +55,21 @@ def calls(pod: PodShape, namespace: str, labels: Mapping[str, str], injectors: I
                 yield injector, entry
 
 
-def _comes_of(injector: Injector, entry: Entry, pod: PodShape, namespace: str, istiods: Mapping[str, Istiod]) -> Answer:
-    said = answer(pod, namespace, istiods.get(injector.revision, Istiod())) if not injector.url else _elsewhere(pod, namespace)
+def _comes_of(injector: Injector, entry: Entry, pod: PodShape, namespace: str, revision: str, istiods: Mapping[str, Istiod]) -> Answer:
+    istiod = Istiod() if injector.url else istiods.get(revision, Istiod())
+    said = answer(pod, namespace, istiod)
+    if said.says is Says.UNKNOWN and istiod.settings is None:
+        said = replace(said, why=_unseen(injector, revision))
     if why := _cannot_be_called(injector, entry):
         return Answer(Says.SKIPPED, why) if entry.lenient else Answer(Says.REFUSES, why, would=said.says is not Says.DECLINES)
     return said
 
 
-def _elsewhere(pod: PodShape, namespace: str) -> Answer:
+def _unseen(injector: Injector, revision: str) -> str:
     """A url leads to a control plane of which nothing can be seen from here."""
-    said = answer(pod, namespace, Istiod())
-    why = "it is called by a url, and its settings cannot be seen from here"
-    return replace(said, why=why) if said.says is Says.UNKNOWN else said
+    if injector.url:
+        return "it is called by a url, and its settings cannot be seen from here"
+    return f"its injector's settings cannot be seen (ConfigMap {config_map_of(revision)})"
 
 
 def _cannot_be_called(injector: Injector, entry: Entry) -> str:
@@ -78,14 +84,14 @@ def _outcome(asked: Sequence[Call]) -> Decision:
     injecting = [call for call in asked if call.answer.says is Says.INJECTS]
     refusing = next((call for call in asked if call.answer.says is Says.REFUSES and not call.open), None)
     if refusing:
-        lasting = [call.injector.revision for call in asked if call.answer.says is Says.INJECTS or call.answer.would]
+        lasting = [call.revision for call in asked if call.answer.says is Says.INJECTS or call.answer.would]
         return Decision(Outcome.REFUSED, lasting[-1] if lasting else None, why=refusing.answer.why)
     unclear = next((call for call in asked if call.open), None)
     if unclear:
         return Decision(Outcome.UNKNOWN, why=unclear.why)
     if not injecting:
         return Decision()
-    last = {call.injector.revision for call in may_be_last(injecting)}
+    last = {call.revision for call in may_be_last(injecting)}
     if len(last) > 1:
         return Decision(
             Outcome.UNKNOWN,

@@ -26,9 +26,9 @@ def _asks(call: Call, pod: PodShape, namespace: str, labels: Mapping[str, str]) 
     own = _demanded(call.entry.objects, pod.labels)
     head = f"namespace {namespace} has {' and '.join(there)}{_beaten(there, labels)}" if there else f"namespace {namespace} has {_NEITHER}"
     if own:
-        return f"{head}, {'and' if there else 'but'} the pod has {' and '.join(own)}{_points(call.injector)}"
+        return f"{head}, {'and' if there else 'but'} the pod has {' and '.join(own)}{_points(call)}"
     if there:
-        return head + _points(call.injector)
+        return head + _points(call)
     return f"{head}, and {call.injector.name} takes pods that say nothing (injection by default)"
 
 
@@ -47,8 +47,12 @@ def _beaten(there: Sequence[str], labels: Mapping[str, str]) -> str:
     return f", which beats {REVISION}={labels[REVISION]}" if decides and REVISION in labels else ""
 
 
-def _points(injector: Injector) -> str:
-    return f"; tag {injector.tag} points at {injector.revision}" if injector.tag and injector.tag != injector.revision else ""
+def _points(call: Call) -> str:
+    """Where the label's value is not what the control plane is called."""
+    injector, revision = call.injector, call.revision
+    if revision != injector.revision:
+        return f"; {injector.name} is labelled as {injector.revision} and calls Service {injector.service}, which is that of {revision}"
+    return f"; tag {injector.tag} points at {revision}" if injector.tag and injector.tag != revision else ""
 
 
 def _answers(decision: Decision) -> str:
@@ -64,26 +68,26 @@ def _answers(decision: Decision) -> str:
             return f"new pods get the sidecar of {decision.revision}"
     if first.answer.says is Says.SKIPPED:
         return f"{first.answer.why}, and its failurePolicy Ignore lets pods pass, so new pods get no sidecar"
-    return f"{_who(first.injector)} is asked and does not inject, since {first.answer.why}, so new pods get no sidecar"
+    return f"{_who(first)} is asked and does not inject, since {first.answer.why}, so new pods get no sidecar"
 
 
-def _who(injector: Injector) -> str:
-    return f"control plane {injector.revision}"
+def _who(call: Call) -> str:
+    return f"control plane {call.revision}"
 
 
 def _refusing(decision: Decision) -> str:
     call = next(call for call in decision.calls if call.answer.why == decision.why)
     called = call.injector.ready is False or not call.entry.has_ca
-    return decision.why if called else f"{_who(call.injector)} refuses the pod, since {decision.why}"
+    return decision.why if called else f"{_who(call)} refuses the pod, since {decision.why}"
 
 
 def _unknown(decision: Decision) -> str:
     call = next((call for call in decision.calls if call.why == decision.why), None)
-    return f"{_who(call.injector)} ({call.injector.name}): {decision.why}" if call else decision.why
+    return f"{_who(call)} ({call.injector.name}): {decision.why}" if call else decision.why
 
 
 def _several(decision: Decision) -> str:
-    names = [f"{injector.name} ({injector.revision})" for injector in decision.asked]
+    names = list(dict.fromkeys(f"{call.injector.name} ({call.revision})" for call in decision.calls))
     return f"{len(names)} injectors take the pod, {' and '.join((', '.join(names[:-1]), names[-1]))}, and the last one that injects wins"
 
 

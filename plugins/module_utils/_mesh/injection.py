@@ -116,6 +116,8 @@ class Call:
     injector: Injector
     entry: Entry
     answer: Answer
+    revision: str
+    """Of the control plane that is asked: that of the Service, where a hand has changed a configuration's label alone."""
 
     @property
     def open(self) -> bool:
@@ -184,4 +186,4 @@ class Decision:
 
     def may_get(self, revision: str) -> bool:
         """Whether the pod gets this revision's sidecar, or that it does is not excluded."""
-        return self.revision == revision or (not self.known and any(call.injector.revision == revision for call in self.calls))
+        return self.revision == revision or (not self.known and any(call.revision == revision for call in self.calls))

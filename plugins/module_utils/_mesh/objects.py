@@ -13,8 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.referrers import service_of
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision import DEFAULT, REVISION, TAG
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision import DEFAULT, REVISION, TAG, service_of
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.validators import DEFAULT_VALIDATOR
 
 ADMISSION, RBAC = "admissionregistration.k8s.io", "rbac.authorization.k8s.io"

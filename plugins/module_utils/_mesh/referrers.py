@@ -17,7 +17,7 @@ from ansible_collections.meshops.istio.plugins.module_utils._mesh.errors import 
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.injection import PodShape
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.namespaces import INJECTION, PRIOR
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.predict import as_recorded, predict_default
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision import DEFAULT, REVISION
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision import DEFAULT, REVISION, service_of
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.snapshot import Snapshot
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.validators import DEFAULT_VALIDATOR
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.words import listed
@@ -85,11 +85,6 @@ class Successor:
     revision: str
     default_tag: str
     """``move`` or ``remove``."""
-
-
-def service_of(revision: str) -> str:
-    """The Service of a control plane, which has the name of its Deployment (istio.md, charts 1.9 to 1.30)."""
-    return "istiod" if revision == DEFAULT else f"istiod-{revision}"
 
 
 def check_unused(snapshot: Snapshot, revision: str, around: Around, *, istio_namespace: str, successor: Successor | None = None) -> None:

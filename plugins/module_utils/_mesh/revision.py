@@ -21,6 +21,11 @@ _TAG = re.compile(r":([\w][\w.-]*)$")
 _VERSION = re.compile(r"\d+\.\d+(\.\d+)?([-+.][\w.-]*)?")
 
 
+def service_of(revision: str) -> str:
+    """The Service of a control plane, which has the name of its Deployment (istio.md, charts 1.9 to 1.30)."""
+    return "istiod" if revision == DEFAULT else f"istiod-{revision}"
+
+
 def check_revision(name: str) -> None:
     """Raises MeshError where Kubernetes or Istio would not take the name (a DNS-1123 label; ``default`` is the unrevisioned one)."""
     if name == DEFAULT:

@@ -26,8 +26,7 @@ from ansible_collections.meshops.istio.plugins.module_utils._mesh.errors import 
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.injection import ENTRY_SUFFIX, Entry, Injector
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.overlap import check_alone
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.progress import Progress
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.referrers import service_of
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision import DEFAULT, REVISION, check_revision
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision import DEFAULT, REVISION, check_revision, service_of
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.tags import followers
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.words import listed
 from ansible_collections.meshops.istio.plugins.module_utils._verbs.verb import ISTIO_NAMESPACE, WAIT, Context, Difference, Result, Verb

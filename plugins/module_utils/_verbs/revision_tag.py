@@ -21,8 +21,7 @@ from ansible_collections.meshops.istio.plugins.module_utils._kube.webhooks impor
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.errors import MeshError
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.injection import Injector
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.namespaces import Namespace
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.referrers import service_of
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision import DEFAULT
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision import DEFAULT, service_of
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.tags import (
     Answer,
     Move,

@@ -11,7 +11,7 @@ import typing as t
 from collections.abc import Mapping
 
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.errors import MeshError
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.referrers import service_of
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision import service_of
 from ansible_collections.meshops.istio.plugins.module_utils._render import helm, istioctl, manifests
 from ansible_collections.meshops.istio.plugins.module_utils._render.helm import Chart
 from ansible_collections.meshops.istio.plugins.module_utils._render.istioctl import Operator
