@@ -245,7 +245,7 @@ TROUBLE: dict[str, tuple[Snapshot, str, str]] = {
     "both labels": (
         mesh((namespace("shop", injection="enabled", rev=NEW),)),
         "Namespaces have both labels",
-        "expects what is not so: its new pods get default",
+        "expects what is not so: its new pods get the sidecar of default",
     ),
     "both labels, and nobody serves the one that counts": (
         mesh((namespace("shop", injection="enabled", rev=NEW),), injectors=(tag("prod", OLD),)),
@@ -260,7 +260,7 @@ TROUBLE: dict[str, tuple[Snapshot, str, str]] = {
     "two injectors": (
         mesh((SHOP,), injectors=(unrevisioned(), tag("default", NEW))),
         "Pods are taken by 2 injectors",
-        "the one whose name sorts last wins: now that gives default",
+        "the one whose name sorts last wins: new pods get the sidecar of default now",
     ),
     "ambient and a sidecar": (
         mesh((namespace("shop", injection="enabled", **{DATAPLANE_MODE: "ambient"}),)),
