@@ -247,7 +247,10 @@ def test_what_istiods_say_is_held_against_what_pods_say(lab: Cluster, tool: Tool
     assert f"{name}/late-" in about(found, "had not taken the newest configuration yet")["where"]
     report = " ".join(" ".join(found["report"]).split())
     assert "what is told of these pods does not agree:" in report
-    assert f"{name}/deploy/lost ({said['lost']['pods'][0]}): the sidecar is of default; no istiod knows it" in report
+    sentence = f"{name}/deploy/lost ({said['lost']['pods'][0]}): the sidecar is of default; no istiod knows it"
+    assert sentence in report
+    assert sentence not in tool.play("status").succeeded().said, "nobody has asked istiods"
+    assert sentence in tool.play("status", mesh_gather_subset=["all"]).succeeded().said
 
 
 def test_who_may_not_run_commands_is_told_that_connections_are_not_known(lab: Cluster, tool: Tool, namespaces: Namespaces) -> None:
