@@ -26,7 +26,8 @@ options:
     description:
       - Which parts are read, as for M(ansible.builtin.setup). V(min) is always read, but for V(!min). V(all) is everything, and V(!) in
         front of a name leaves it out.
-      - V(min) is control planes, injectors, validators and namespaces; seven lists and three single requests, whatever the cluster's size.
+      - V(min) is control planes, injectors, validators and namespaces; seven lists, three single requests, and one for the settings of
+        each control plane, whatever the cluster's size.
       - V(workloads) is all that has pods, down to its owner, and gateways; one list each of Deployments, StatefulSets, DaemonSets, pods,
         PodDisruptionBudgets, and of ReplicaSets and ReplicationControllers of nobody. Without it, findings about workloads are left out.
       - V(mesh_config) is what each control plane's ConfigMaps say of trust, network and discovery; two requests for each of them, and one

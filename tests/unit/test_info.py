@@ -213,12 +213,29 @@ def test_whom_nobody_was_heard_of_is_not_called_cut_off() -> None:
     assert disagreements(found, told(found))[0].says.connected == NOT_CONNECTED
 
 
+def test_what_cannot_be_predicted_contradicts_nobody() -> None:
+    """Conditions that Istio never sets: whether the injector is asked is not known, so that nobody is called unserved or stale either."""
+    open_ended = replace(unrevisioned(), entries=tuple(replace(entry, unclear="it has conditions") for entry in unrevisioned().entries))
+    found = replace(with_proxy(proxy(NEW)), injectors=(open_ended,))
+    assert not found.judged[0].decision.known
+    assert disagreements(found) == ()
+    assert [one.what for one in trouble(found, (), Services())] == ['Proxies of "1-30-3" run on without a control plane.']
+
+
+def test_an_injector_that_may_be_passed_over_refuses_nobody() -> None:
+    lenient = replace(unrevisioned(), service="istiod", namespace="istio-system")
+    lenient = replace(lenient, entries=tuple(replace(entry, lenient=True) for entry in lenient.entries))
+    said = trouble(mesh((SHOP,), injectors=(lenient,)), (), NOBODY)[0]
+    assert said.what == 'The injector of "default" cannot be called: pods that ask for it get no sidecar.'
+    assert "failurePolicy Ignore" in said.why
+
+
 def test_what_does_not_agree_is_said_in_one_sentence() -> None:
     found = with_proxy(replace(proxy(), status=NEW), label="disabled")
     said = disagreements(found, told(found, connection("1.30.3"), revision=NEW))[0].text()
     assert said == (
         "shop/deploy/web (web-0): the sidecar is of default; its status says 1-30-3; it is connected to istiod of 1-30-3; "
-        "its image is of 1.29.6, and its istiod was told 1.30.3; a new pod would get no sidecar"
+        "its image is of 1.29.6, and its istiod was told 1.30.3; new pods get no sidecar"
     )
 
 

@@ -45,8 +45,8 @@ class Says:
     told: str | None = None
     """The version by its istiod, only where that is something else."""
     gets: str | None = None
-    compared: bool = True
-    """A prediction can be made: not for gateways that no injector makes."""
+    predicted: str = ""
+    """The same in words; empty where nothing can be predicted, as for gateways that no injector makes."""
 
     @property
     def against(self) -> tuple[Source, ...]:
@@ -55,7 +55,7 @@ class Says:
             Source.STATUS: self.status is not None,
             Source.CONNECTION: self.pod is not None and self.connected not in (None, self.pod),
             Source.VERSION: self.told is not None,
-            Source.PREDICTION: self.compared and self.pod != self.gets,
+            Source.PREDICTION: bool(self.predicted) and self.pod != self.gets,
         }
         return tuple(source for source, differs in found.items() if differs)
 
@@ -66,7 +66,7 @@ class Says:
             if self.connected == NOT_CONNECTED
             else f"it is connected to istiod of {self.connected}",
             Source.VERSION: f"its image is of {self.version}, and its istiod was told {self.told}",
-            Source.PREDICTION: f"a new pod would get {self.gets or 'no sidecar'}",
+            Source.PREDICTION: f"new pods get {self.predicted}",
         }
         has = f"the sidecar is of {self.pod}" if self.pod else "there is no sidecar"
         return "; ".join((has, *(parts[source] for source in self.against)))
@@ -99,9 +99,10 @@ def disagreements(snapshot: Snapshot, connected: Connections | None = None) -> t
 
 def _says(judged: Judged, pod: Pod, connected: Connections | None) -> Says:
     proxy, gets = pod.proxy, judged.decision.revision
-    compared = judged.workload.gateway in (Gateway.NONE, Gateway.INJECTED)
+    comparable = judged.decision.known and judged.workload.gateway in (Gateway.NONE, Gateway.INJECTED)
+    predicted = judged.decision.text if comparable else ""
     if proxy is None:
-        return Says(None, gets=gets, compared=compared)
+        return Says(None, gets=gets, predicted=predicted)
     revision = proxy.revision or "unknown"
     revisions, told = _connected(pod, connected)
     return Says(
@@ -111,7 +112,7 @@ def _says(judged: Judged, pod: Pod, connected: Connections | None) -> Says:
         version=proxy.version,
         told=told if told and proxy.version and told != proxy.version else None,
         gets=gets,
-        compared=compared and proxy.revision is not None,
+        predicted=predicted if proxy.revision is not None else "",
     )
 
 

@@ -64,12 +64,15 @@ def _uncallable(snapshot: Snapshot, services: Services) -> Iterator[Finding]:
         asking = sorted(one.name for one in _there(snapshot) if injector in snapshot.gets(one.name).asked)
         who = f"; namespaces {listed(asking, _MOST)}" if asking else "; no namespace asks for it now"
         name = f'Tag "{injector.tag}"' if injector.tag else f'The injector of "{injector.revision}"'
+        lenient = all(entry.lenient for entry in injector.entries)
+        ignored = "the API server goes on without it (failurePolicy Ignore): new pods get no sidecar, silently"
+        strict = "what the API server cannot ask it refuses (failurePolicy Fail): nothing that is injected there can start"
         yield Finding(
             Weight.WARNING,
             Topic.INJECTION,
-            f"{name} cannot be called: pods that ask for it are refused.",
+            f"{name} cannot be called: pods that ask for it {'get no sidecar' if lenient else 'are refused'}.",
             where=f"MutatingWebhookConfiguration {injector.name}{who}",
-            why=f"{why}, and what the API server cannot ask it refuses (failurePolicy Fail): nothing that is injected there can start",
+            why=f"{why}, and {ignored if lenient else strict}",
             do=_mend(snapshot, injector),
         )
 
@@ -147,7 +150,7 @@ def _unserved_namespaces(snapshot: Snapshot) -> Iterator[Finding]:
     asking: dict[str, list[str]] = defaultdict(list)
     for one in _there(snapshot):
         label = _asked_by(one)
-        if label and not snapshot.gets(one.name).asked:
+        if label and snapshot.gets(one.name).known and not snapshot.gets(one.name).asked:
             asking[label].append(one.name)
     for label, names in sorted(asking.items()):
         yield Finding(
@@ -195,7 +198,8 @@ def _unserved_pods(snapshot: Snapshot) -> Iterator[Finding]:
     lost = [
         judged.workload.path
         for judged in snapshot.judged
-        if not judged.decision.asked
+        if judged.decision.known
+        and not judged.decision.asked
         and not judged.workload.gateway
         and wish(judged.workload.template) is Wish.IN
         and not any(snapshot.namespace[judged.workload.namespace].asks.labels().values())
