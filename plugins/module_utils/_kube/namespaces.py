@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from ansible_collections.meshops.istio.plugins.module_utils._kube.cluster import ApiError, Cluster, Json
-from ansible_collections.meshops.istio.plugins.module_utils._kube.json_values import name_of, strings, text, uid_of
+from ansible_collections.meshops.istio.plugins.module_utils._kube.holders import of_namespace
+from ansible_collections.meshops.istio.plugins.module_utils._kube.json_values import mapping, name_of, strings, text, uid_of
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.namespaces import LAST, PRIOR, Move, Namespace, read_prior
 
 PATH = "/api/v1/namespaces"
@@ -33,6 +34,7 @@ def parse(item: Json) -> Namespace:
         prior=read_prior(annotations.get(PRIOR)),
         deleting=bool(text(item, "metadata", "deletionTimestamp")),
         last=read_prior(annotations.get(LAST)),
+        held=of_namespace(mapping(item, "metadata")),
     )
 
 

@@ -11,9 +11,12 @@ import re
 import typing as t
 from collections.abc import Collection, Mapping
 from datetime import datetime
+from sys import intern
 
 from ansible_collections.meshops.istio.plugins.module_utils._kube.cluster import Json
+from ansible_collections.meshops.istio.plugins.module_utils._kube.demands import demands
 from ansible_collections.meshops.istio.plugins.module_utils._kube.follow import Kind
+from ansible_collections.meshops.istio.plugins.module_utils._kube.holders import of_workload
 from ansible_collections.meshops.istio.plugins.module_utils._kube.json_values import (
     at,
     mapping,
@@ -25,6 +28,8 @@ from ansible_collections.meshops.istio.plugins.module_utils._kube.json_values im
     text,
     uid_of,
 )
+from ansible_collections.meshops.istio.plugins.module_utils._kube.quantities import of_pod
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.holders import NOBODY
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.injection import PodShape
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision import DEFAULT, REVISION, before, version_of_image
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.workloads import (
@@ -114,6 +119,8 @@ def _workload(kind: str, item: Json) -> Workload:
         part_of_uid=text(owner, "uid"),
         strategy=json.dumps(strategy, sort_keys=True) if strategy else "",
         at_once=_at_once(kind, strategy, replicas),
+        demands=demands(kind, spec),
+        held=of_workload(metadata, owner or None) if kind in KINDS else NOBODY,
     )
 
 
@@ -198,6 +205,8 @@ def pod(item: Json) -> Pod:
         maker_uid=text(owner, "uid"),
         never_ready=_never_ready(status),
         seconds=_seconds_until_ready(status),
+        node=intern(text(item, "spec", "nodeName")),
+        resources=of_pod(mapping(item, "spec")),
     )
 
 

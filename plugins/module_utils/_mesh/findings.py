@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.errors import MeshError
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.words import listed
 
 
 class Topic(StrEnum):
@@ -76,3 +77,11 @@ def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """Blockers first, each by its topic; within a topic as they were found. What is found twice is told once."""
     weights, topics = tuple(Weight), tuple(Topic)
     return tuple(sorted(dict.fromkeys(findings), key=lambda one: (weights.index(one.weight), topics.index(one.topic))))
+
+
+def gathered(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """What is the same but for where it was seen is told once, with all places."""
+    places: dict[Finding, list[str]] = {}
+    for one in findings:
+        places.setdefault(replace(one, where=""), []).append(one.where)
+    return tuple(replace(one, where=listed(where, most=10)) for one, where in places.items())

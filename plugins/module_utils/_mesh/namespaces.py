@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.holders import NOBODY, Held
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision import REVISION
 
 INJECTION = "istio-injection"
@@ -49,6 +50,7 @@ class Namespace:
     deleting: bool = False
     last: Asks | None = None
     """The labels before the last move, where these are not the prior ones."""
+    held: Held = NOBODY
 
     @property
     def asks(self) -> Asks:

@@ -10,12 +10,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from ansible_collections.meshops.istio.plugins.module_utils._mesh import demands as asked
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.holders import NOBODY, Held
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.injection import Decision, PodShape
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.resources import Resources
 
 STAMP = "kubectl.kubernetes.io/restartedAt"
 """kubectl's own annotation of the pod template, which operators know and keep; each new pod carries it."""
 RESTARTED = "meshops.io/prior-restart"
 """On a workload that this collection has stamped: its stamp, and the one that was there before."""
+TEMPLATE = "annotations of the template"
+"""All of them, as a field that somebody holds."""
 SIDECAR = frozenset({"istio-proxy", "istio-init", "istio-validation"})
 """The containers that injection adds."""
 TEMPLATE_HASH = "controller-revision-hash"
@@ -28,6 +33,9 @@ SHORT = {
     "ReplicationController": "rc",
     "Pod": "pod",
 }
+
+
+_NO_RESOURCES = Resources()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +95,9 @@ class Pod:
     """It is not ready and has not been since it started."""
     seconds: int | None = None
     """From its start until it became ready, the last time that it did; None where that is not known."""
+    node: str = ""
+    resources: Resources = _NO_RESOURCES
+    """All that it asks for, its sidecar's included."""
 
     @property
     def ordinal(self) -> int:
@@ -148,6 +159,8 @@ class Workload:
     """How its controller replaces pods, in Kubernetes' own words, as JSON; what is compared, not what is decided by."""
     at_once: int = 1
     """How many pods its controller replaces at the same time, as that strategy says."""
+    demands: asked.Demands = asked.NONE
+    held: Held = NOBODY
 
     @property
     def stamp(self) -> str | None:

@@ -1,14 +1,15 @@
 # SPDX-FileCopyrightText: 2026 The meshops.istio authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a plan says of rights, versions and meaning, from facts that are read for it alone."""
+"""What a plan says of rights, versions, meaning, and of what restarts meet, from facts that are read for it alone."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ansible_collections.meshops.istio.plugins.module_utils._kube import crds, mesh_config, rights
+from ansible_collections.meshops.istio.plugins.module_utils._kube import crds, mesh_config, rights, sidecar
+from ansible_collections.meshops.istio.plugins.module_utils._kube.around import around
 from ansible_collections.meshops.istio.plugins.module_utils._kube.cluster import Cluster, Json
 from ansible_collections.meshops.istio.plugins.module_utils._kube.referrers import all_pinned
 from ansible_collections.meshops.istio.plugins.module_utils._kube.remote import remote_secrets
@@ -17,6 +18,7 @@ from ansible_collections.meshops.istio.plugins.module_utils._mesh.configured imp
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.findings import Finding
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.plan import Plan
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.predict import as_before, predict
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.preflight import surrounding_findings
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.rights import (
     missing_findings,
     to_install,
@@ -54,6 +56,7 @@ def findings_about(cluster: Cluster, about: Subject) -> Iterator[Finding]:
     yield from version_findings(about.snapshot, about.target, about.plan.old, about.names, str(kubernetes) if kubernetes else None)
     yield from crd_findings(about.target, crds.served(cluster, "networking.istio.io"), dict(crds.would_be_lowered(cluster, about.shared)))
     yield from _meaning(cluster, about)
+    yield from _restarts(cluster, about)
 
 
 def _rights(cluster: Cluster, about: Subject) -> Iterator[Finding]:
@@ -64,6 +67,15 @@ def _rights(cluster: Cluster, about: Subject) -> Iterator[Finding]:
     if about.provider:
         needed += to_install(namespace, by_helm=about.provider == "helm")
     yield from missing_findings(rights.missing(cluster, needed), "the upgrade")
+
+
+def _restarts(cluster: Cluster, about: Subject) -> Iterator[Finding]:
+    """What a new sidecar asks for is read of what is rendered, else of what is installed already."""
+    revision = about.target.revision
+    asks = sidecar.rendered(about.rendering.objects, revision) if about.rendering else None
+    asks = asks or sidecar.installed(cluster, about.target.istio_namespace, revision)
+    there = around(cluster, (judged.workload for judged in about.plan.restarts))
+    yield from surrounding_findings(about.plan, about.snapshot, there, asks)
 
 
 def _meaning(cluster: Cluster, about: Subject) -> Iterator[Finding]:
