@@ -72,10 +72,9 @@ EXAMPLES = r"""
   ansible.builtin.debug:
     msg: "{{ told.disagreements | selectattr('connected', '==', 'not connected') | map(attribute='text') }}"
 
-- name: Show what is wrong, and the way out of each
+- name: Show what is wrong
   ansible.builtin.debug:
-    msg: "{{ item.what }} {{ item.do }}"
-  loop: "{{ mesh.findings | selectattr('weight', '==', 'warning') }}"
+    msg: "{{ mesh.findings | selectattr('weight', '==', 'warning') | map(attribute='what') }}"
 """
 
 RETURN = r"""
