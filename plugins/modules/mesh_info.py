@@ -475,7 +475,7 @@ workloads:
       description: Why the API server would refuse a new pod now; V(none) where it would not.
       type: str
     pods:
-      description: How many run.
+      description: How many run; V(none), as for all that is known by them, where this user may not list pods.
       type: int
     proxies:
       description: How many of them have which revision's proxy.
@@ -487,7 +487,9 @@ workloads:
       description: V(container), V(native), V(mixed), or V(none) without one.
       type: str
     standing:
-      description: V(current), V(stale), V(orphaned), V(outside), V(empty), V(gateway), or V(unknown) where a new pod cannot be predicted.
+      description:
+        - V(current), V(stale), V(orphaned), V(outside), V(empty), V(gateway), or V(unknown).
+        - V(unknown) is where a new pod cannot be predicted, or the running ones cannot be seen.
       type: str
     stale:
       description: Whether a new pod would get another revision or version than a running one has.

@@ -19,7 +19,7 @@ from ansible_collections.meshops.istio.plugins.module_utils._kube.webhooks impor
 from ansible_collections.meshops.istio.plugins.module_utils._kube.workloads import KINDS, POD_HASH, PODS, image_of, makers, pod, workload
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.installer import Marks, installed_by
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision import DEFAULT, REVISION, version_of_image
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.snapshot import ControlPlane, Snapshot
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.snapshot import DEPLOYMENT, POD, ControlPlane, Snapshot
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.workloads import Pod, Workload, family
 
 _AT_A_TIME = 4
@@ -30,23 +30,28 @@ CLUSTER_ID, KUBERNETES = "CLUSTER_ID", "Kubernetes"
 """The name by which istiod knows its own cluster, and the one that it has where none is given."""
 
 
-def take(cluster: Cluster) -> Snapshot:
-    """Lists are read side by side, as the API server makes one while another is parsed; the longest, of pods, begins first."""
+def take(cluster: Cluster, *, partly: bool = False) -> Snapshot:
+    """Lists are read side by side, as the API server makes one while another is parsed; the longest, of pods, begins first.
+
+    ``partly`` is for who only tells what there is: pods and workloads that this user may not list are unknown then, not an error.
+    """
+    read_kind = _optional if partly else _whole
     with ThreadPoolExecutor(_AT_A_TIME) as pool:
-        pods = pool.submit(cluster.values, PODS, pod)
-        listed = {kind: pool.submit(cluster.values, path, _listed(kind)) for kind, path in KINDS.items()}
+        pods = pool.submit(read_kind, cluster, Kind(PODS, pod))
+        listed = {kind: pool.submit(read_kind, cluster, Kind(path, _listed(kind))) for kind, path in KINDS.items()}
         made = {name: pool.submit(_optional, cluster, maker) for name, maker in makers(()).items()}
         budget = pool.submit(_optional, cluster, Kind(budgets.PATH, budgets.parse))
         injectors, namespaces = pool.submit(all_injectors, cluster), pool.submit(all_namespaces, cluster)
-    read = [one for reading in listed.values() for one in reading.result()]
+    found: dict[str, list[t.Any] | None] = {name: reading.result() for name, reading in {POD: pods, **listed, **made}.items()}
+    read = [one for kind in listed for one in found[kind] or ()]
     planes = tuple(plane for _workload, plane in read if plane)
+    if found[DEPLOYMENT] is not None:
+        left = _left(found[POD] or (), (one for one, _plane in read))
+        found |= {name: _optional(cluster, maker) for name, maker in makers(left).items() if name not in found}
     workloads = [one for one, plane in read if not plane]
-    optional: dict[str, list[t.Any] | None] = {name: reading.result() for name, reading in made.items()}
-    left = _left(pods.result(), (one for one, _plane in read))
-    optional |= {name: _optional(cluster, maker) for name, maker in makers(left).items() if name not in optional}
-    workloads += [one for found in optional.values() for one in found or ()]
-    optional[budgets.KIND] = budget.result()
-    own, owned = family(workloads, pods.result(), (plane.deployment for plane in planes))
+    workloads += [one for name in found.keys() - {POD, *listed} for one in found[name] or ()]
+    found[budgets.KIND] = budget.result()
+    own, owned = family(workloads, found[POD] or (), (plane.deployment for plane in planes))
     return Snapshot(
         control_planes=_with_settings(cluster, planes),
         injectors=injectors.result(),
@@ -54,8 +59,12 @@ def take(cluster: Cluster) -> Snapshot:
         workloads=own,
         pods=owned,
         budgets=tuple(budget.result() or ()),
-        hidden=tuple(name for name, found in optional.items() if found is None),
+        hidden=tuple(name for name, items in found.items() if items is None),
     )
+
+
+def _whole(cluster: Cluster, kind: Kind) -> list[t.Any]:
+    return cluster.values(kind.path, kind.parse, **kind.query)
 
 
 def _listed(kind: str) -> t.Callable[[Json], tuple[Workload, ControlPlane | None]]:
@@ -78,7 +87,7 @@ def _left(pods: Iterable[Pod], listed: Iterable[Workload]) -> set[str]:
 def _optional(cluster: Cluster, kind: Kind) -> list[t.Any] | None:
     """None for what is not there for this user (403), or not at all (404)."""
     try:
-        return cluster.values(kind.path, kind.parse, **kind.query)
+        return _whole(cluster, kind)
     except ApiError as problem:
         if problem.status not in (403, 404):
             raise

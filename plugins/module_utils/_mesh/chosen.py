@@ -54,6 +54,12 @@ def workloads(found: object, choice: Choice) -> list[Fact]:
     if unknown:
         raise MeshError(f'"{unknown[0]}" is no standing of a workload.', do=f"choose from {listed(list(Standing), len(Standing))}")
     _check_known(found.get("namespaces"), choice.namespaces or ())
+    if (choice.standing or choice.revision) and any(one["pods"] is None for one in found["workloads"]):
+        raise MeshError(
+            "What the workloads run is not known.",
+            why="the user of mesh_info may not list pods, so that none is not known to be none",
+            do="let that user list pods, or ask without standing and revision",
+        )
     return sorted((one for one in found["workloads"] if choice.takes(one)), key=lambda one: str(one["path"]))
 
 

@@ -20,6 +20,8 @@ from ansible_collections.meshops.istio.plugins.module_utils._mesh.settings impor
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.webhooks import USUAL_NAMESPACE, entries, webhook_of
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.workloads import Judged, Owner, Pod, Standing, Workload, judge
 
+POD, DEPLOYMENT = "Pod", "Deployment"
+
 
 @dataclass(frozen=True, slots=True)
 class ControlPlane:
@@ -51,6 +53,10 @@ class Snapshot:
     budgets: tuple[Budget, ...] = ()
     hidden: tuple[str, ...] = ()
     """Kinds that this user may not list: whatever there is of them is unknown."""
+
+    def sees(self, kind: str) -> bool:
+        """Whether all that there is of a kind has been read."""
+        return kind not in self.hidden
 
     @cached_property
     def namespace(self) -> Mapping[str, Namespace]:
@@ -121,7 +127,8 @@ class Snapshot:
         if place not in self._judged:
             workload = self.workloads[place]
             decision = self.decide(workload.namespace, workload.template)
-            self._judged[place] = judge(workload, self.pods_of(workload), decision, self.versions.get(decision.revision or ""))
+            judged = judge(workload, self.pods_of(workload), decision, self.versions.get(decision.revision or ""))
+            self._judged[place] = judged if self.sees(POD) else replace(judged, seen=False)
         return self._judged[place]
 
     def check_known(self, namespaces: Iterable[str]) -> None:

@@ -16,7 +16,7 @@ from ansible_collections.meshops.istio.plugins.module_utils._mesh.injection impo
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.namespaces import INJECTION, Asks, Namespace
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.record import Phase, Record
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision import REVISION
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.snapshot import Snapshot
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.snapshot import DEPLOYMENT, POD, Snapshot
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.words import count
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.workloads import Judged, Standing
 
@@ -95,6 +95,8 @@ def _stand(record: Record, written: str) -> list[str]:
 
 
 def _planes(snapshot: Snapshot) -> list[str]:
+    if not snapshot.sees(DEPLOYMENT):
+        return ["control planes: not known, since this user may not list Deployments"]
     if not snapshot.control_planes:
         return ["no control plane here"]
     rows = []
@@ -107,6 +109,8 @@ def _planes(snapshot: Snapshot) -> list[str]:
 
 def _injects(snapshot: Snapshot, revision: str) -> str:
     namespaces = len(snapshot.injected_by(revision))
+    if not snapshot.sees(POD):
+        return f"{count(namespaces, 'namespace')}, workloads not known"
     workloads = sum(1 for judged in snapshot.judged if judged.proxies.get(revision))
     return f"{count(namespaces, 'namespace')}, {count(workloads, 'workload')}" if namespaces or workloads else "nothing"
 
@@ -128,7 +132,8 @@ def _row(snapshot: Snapshot, namespace: Namespace, here: Sequence[Judged]) -> Ro
         return None
     gets = snapshot.gets(namespace.name)
     standings = Counter(judged.standing for judged in here)
-    on_it, stale = str(standings[Standing.CURRENT]), str(standings[Standing.STALE])
+    seen = all(judged.seen for judged in here)
+    on_it, stale = (str(standings[one]) if seen else "?" for one in (Standing.CURRENT, Standing.STALE))
     return (
         namespace.name,
         namespace.asks.text(),

@@ -17,7 +17,7 @@ from ansible_collections.meshops.istio.plugins.module_utils._mesh.injection impo
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.namespaces import DATAPLANE_MODE, INJECTION, Namespace
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision import DEFAULT, REVISION
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.services import Services
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.snapshot import Snapshot
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.snapshot import DEPLOYMENT, Snapshot
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.validators import Validator
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.wishes import Wish, wish
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.words import listed
@@ -216,7 +216,9 @@ def _unserved_pods(snapshot: Snapshot) -> Iterator[Finding]:
 
 
 def _deserted(snapshot: Snapshot) -> Iterator[Finding]:
-    """Running proxies of a control plane that is not there any more."""
+    """Running proxies of a control plane that is not there any more, as far as all that are there can be seen."""
+    if not snapshot.sees(DEPLOYMENT):
+        return
     there = {plane.revision for plane in snapshot.control_planes} | {one.revision for one in snapshot.injectors if one.url}
     left: dict[str, list[Judged]] = defaultdict(list)
     for judged in snapshot.judged:

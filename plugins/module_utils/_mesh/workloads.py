@@ -241,10 +241,10 @@ class Standing(StrEnum):
     """No proxy, and none would come: opted out, or not in the mesh."""
     EMPTY = "empty"
     """No running pods: nothing to compare."""
-    UNKNOWN = "unknown"
-    """What a new pod would get cannot be computed: neither stale nor orphaned, and left to the probe."""
     GATEWAY = "gateway"
     """A gateway or waypoint: it changes its revision in its own way, and is left alone."""
+    UNKNOWN = "unknown"
+    """Its pods cannot be seen, or what a new one would get cannot be computed, which is left to the probe: neither stale nor orphaned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,6 +256,8 @@ class Judged:
     decision: Decision
     version: str | None
     """What version a new pod's proxy would have; None where that is unknown."""
+    seen: bool = True
+    """Its pods can be seen: without that, none is not known to be none."""
 
     @property
     def proxies(self) -> dict[str, int]:
@@ -267,6 +269,8 @@ class Judged:
         """Stale: a new pod would get another revision or version than a running one has. Orphaned: it has a proxy and would get none."""
         if self.workload.gateway:
             return Standing.GATEWAY
+        if not self.seen:
+            return Standing.UNKNOWN
         if not self.pods:
             return Standing.EMPTY
         if not self.decision.known:

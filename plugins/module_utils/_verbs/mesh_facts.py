@@ -138,6 +138,7 @@ def _workload(judged: Judged) -> Fact:
     one, standing = judged.workload, judged.standing
     proxies = [pod.proxy for pod in judged.pods if pod.proxy]
     forms = {"native" if proxy.native else "container" for proxy in proxies}
+    unseen: Fact = {} if judged.seen else dict.fromkeys(("pods", "proxies", "versions", "sidecar", "stale"))
     return {
         "kind": one.kind,
         "group": one.group,
@@ -156,6 +157,7 @@ def _workload(judged: Judged) -> Fact:
         "sidecar": "mixed" if len(forms) > 1 else next(iter(forms), None),
         "standing": str(standing),
         "stale": standing is Standing.STALE,
+        **unseen,
     }
 
 

@@ -48,7 +48,7 @@ class Options:
 
 def run(options: Options, context: Context) -> Result:
     cluster, whole = context.cluster, Subset.WORKLOADS in options.subsets
-    snapshot = take(cluster) if whole else what_injects(cluster)
+    snapshot = take(cluster, partly=True) if whole else what_injects(cluster)
     validators = all_validators(cluster)
     services = services_in(cluster, _called(snapshot, validators, options.istio_namespace))
     details = read(cluster, options.subsets, snapshot, options.istio_namespace)
