@@ -35,14 +35,16 @@ def mapping(value: object, *path: str) -> _Json:
 
 def mappings(value: object, *path: str) -> list[_Json]:
     """The members of a list that are mappings."""
-    found = at(value, *path)
-    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+    for name in path:  # not by ``at``: this and ``text`` are asked half a million times for 10,000 pods
+        value = value.get(name) if isinstance(value, dict) else None
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
 
 def text(value: object, *path: str) -> str:
     """Empty where it is absent."""
-    found = at(value, *path)
-    return found if isinstance(found, str) else ""
+    for name in path:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value if isinstance(value, str) else ""
 
 
 def texts(value: object, *path: str) -> tuple[str, ...]:

@@ -187,7 +187,9 @@ def image_of(template: Json, container: str) -> str:
 
 def pod(item: Json) -> Pod:
     metadata, status = mapping(item, "metadata"), mapping(item, "status")
-    waiting, container = _waiting(status)
+    conditions = {text(one, "type"): one for one in mappings(status, "conditions")}
+    ready = conditions.get("Ready", {})
+    waiting, container = _waiting(status, conditions.get("PodScheduled", {}))
     owner = _controller(metadata)
     return Pod(
         namespace=namespace_of(item),
@@ -196,15 +198,15 @@ def pod(item: Json) -> Pod:
         owner=_owner(metadata, owner),
         shape=shape(item),
         proxy=proxy(item),
-        ready=text(_condition(status, "Ready"), "status") == "True",
+        ready=text(ready, "status") == "True",
         finished=text(status, "phase") in ("Succeeded", "Failed"),
         deleting=bool(text(metadata, "deletionTimestamp")),
         waiting=waiting,
         container=container,
         maker=_reference(owner) if owner else None,
         maker_uid=text(owner, "uid"),
-        never_ready=_never_ready(status),
-        seconds=_seconds_until_ready(status),
+        never_ready=_never_ready(ready, text(status, "startTime")),
+        seconds=_seconds_until_ready(ready, text(status, "startTime")),
         node=intern(text(item, "spec", "nodeName")),
         resources=of_pod(mapping(item, "spec")),
     )
@@ -231,25 +233,18 @@ def _owner(metadata: Json, reference: Json | None) -> Owner:
     return owner
 
 
-def _condition(status: Json, kind: str) -> Json:
-    """Empty where it is not there."""
-    return next((one for one in mappings(status, "conditions") if text(one, "type") == kind), {})
-
-
-def _never_ready(status: Json) -> bool:
+def _never_ready(ready: Json, began: str) -> bool:
     """A condition keeps the time at which its status changed last: one that is False since the start was never True."""
-    ready = _condition(status, "Ready")
     if not ready:
         return True
     if text(ready, "status") == "True":
         return False
-    seconds = _between(text(status, "startTime"), text(ready, "lastTransitionTime"))
+    seconds = _between(began, text(ready, "lastTransitionTime"))
     return seconds is not None and seconds <= _AT_ONCE
 
 
-def _seconds_until_ready(status: Json) -> int | None:
-    ready = _condition(status, "Ready")
-    seconds = _between(text(status, "startTime"), text(ready, "lastTransitionTime")) if text(ready, "status") == "True" else None
+def _seconds_until_ready(ready: Json, began: str) -> int | None:
+    seconds = _between(began, text(ready, "lastTransitionTime")) if text(ready, "status") == "True" else None
     return None if seconds is None else max(int(seconds), 1)
 
 
@@ -314,12 +309,11 @@ def _connects_to(container: Json) -> str | None:
     return (address[1] or DEFAULT) if address else None
 
 
-def _waiting(status: Json) -> tuple[str, str]:
+def _waiting(status: Json, scheduled: Json) -> tuple[str, str]:
     """Why and which container; the sidecar's own first, since the others may only suffer from it."""
     statuses = [*mappings(status, "initContainerStatuses"), *mappings(status, "containerStatuses")]
-    for container in sorted(statuses, key=lambda one: text(one, "name") not in SIDECAR):
-        reason = text(container, "state", "waiting", "reason")
-        if reason and reason not in _SLOW:
-            return reason, text(container, "name")
-    scheduled = _condition(status, "PodScheduled")
+    waiting = ((text(one, "state", "waiting", "reason"), text(one, "name")) for one in statuses)
+    slow = sorted(((reason, name) for reason, name in waiting if reason and reason not in _SLOW), key=lambda one: one[1] not in SIDECAR)
+    if slow:
+        return slow[0]
     return (text(scheduled, "reason") or "Unschedulable", "") if text(scheduled, "status") == "False" else ("", "")
