@@ -49,7 +49,7 @@ def take(cluster: Cluster, *, partly: bool = False) -> Snapshot:
         left = _left(found[POD] or (), (one for one, _plane in read))
         found |= {name: _optional(cluster, maker) for name, maker in makers(left).items() if name not in found}
     workloads = [one for one, plane in read if not plane]
-    workloads += [one for name in found.keys() - {POD, *listed} for one in found[name] or ()]
+    workloads += [one for name in found if name not in (POD, *listed) for one in found[name] or ()]
     found[budgets.KIND] = budget.result()
     own, owned = family(workloads, found[POD] or (), (plane.deployment for plane in planes))
     return Snapshot(

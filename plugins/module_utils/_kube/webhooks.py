@@ -15,6 +15,15 @@ from dataclasses import replace
 
 from ansible_collections.meshops.istio.plugins.module_utils._kube.cluster import Cluster, Json
 from ansible_collections.meshops.istio.plugins.module_utils._kube.endpoints import ready_in
+from ansible_collections.meshops.istio.plugins.module_utils._kube.json_values import (
+    mapping,
+    mappings,
+    name_of,
+    number,
+    strings,
+    text,
+    texts,
+)
 from ansible_collections.meshops.istio.plugins.module_utils._kube.roots import fingerprints
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.injection import DEACTIVATED, ENTRY_SUFFIX, Entry, Injector
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision import DEFAULT, REVISION, TAG
@@ -28,7 +37,7 @@ VALIDATORS = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurati
 
 def all_injectors(cluster: Cluster) -> tuple[Injector, ...]:
     """With the readiness of what they call: one list more for each namespace with an istiod, mostly one."""
-    found = [injector for item in cluster.items(PATH) if (injector := parse(item))]
+    found = [injector for injector in cluster.values(PATH, parse) if injector]
     ready = {namespace: ready_in(cluster, namespace) for namespace in {i.namespace for i in found if i.service}}
     return tuple(replace(injector, ready=_ready(injector, ready.get(injector.namespace))) for injector in found)
 
@@ -39,55 +48,54 @@ def _ready(injector: Injector, endpoints: Mapping[str, int] | None) -> bool | No
 
 def parse(item: Json) -> Injector | None:
     """None for a configuration that injects no sidecars."""
-    entries = [entry for entry in item.get("webhooks") or [] if entry["name"].endswith(ENTRY_SUFFIX)]
+    entries = [entry for entry in mappings(item, "webhooks") if text(entry, "name").endswith(ENTRY_SUFFIX)]
     if not entries:
         return None
-    labels = item["metadata"].get("labels") or {}
-    client = entries[0].get("clientConfig") or {}
-    service = client.get("service") or {}
+    labels = strings(item, "metadata", "labels")
+    client = mapping(entries[0], "clientConfig")
+    service = mapping(client, "service")
     return Injector(
-        name=item["metadata"]["name"],
+        name=name_of(item),
         revision=labels.get(REVISION) or DEFAULT,
         tag=labels.get(TAG),
         entries=tuple(_entry(entry, client) for entry in entries),
-        service=service.get("name"),
-        namespace=service.get("namespace", ""),
-        port=service.get("port") or 443,
-        path=service.get("path") or "/inject",
+        service=text(service, "name") or None,
+        namespace=text(service, "namespace"),
+        port=number(service, "port") or 443,
+        path=text(service, "path") or "/inject",
         roots=frozenset(root for entry in entries for root in fingerprints(_bundle(entry))),
         owner=helm_release_of(item),
-        url=client.get("url"),
+        url=text(client, "url") or None,
     )
 
 
 def _bundle(entry: Json) -> str:
     """What is no text in base64 holds no certificates."""
     try:
-        return base64.b64decode((entry.get("clientConfig") or {}).get("caBundle") or "").decode()
+        return base64.b64decode(text(entry, "clientConfig", "caBundle")).decode()
     except ValueError:
         return ""
 
 
 def helm_release_of(item: Json) -> str | None:
     """The release that owns an object. A tag that istioctl made of helm's injector has its annotations too, and is nobody's."""
-    metadata = item["metadata"]
-    managers = {one.get("manager", "").lower() for one in metadata.get("managedFields") or []}
+    managers = {text(one, "manager").lower() for one in mappings(item, "metadata", "managedFields")}
     copied = _TAGGER in managers and not any("helm" in manager for manager in managers)
-    return None if copied else (metadata.get("annotations") or {}).get("meta.helm.sh/release-name")
+    return None if copied else text(item, "metadata", "annotations", "meta.helm.sh/release-name") or None
 
 
 def _entry(entry: Json, first: Json) -> Entry:
     """``first`` is whom the first entry calls, which counts as whom the injector calls."""
-    client = entry.get("clientConfig") or {}
+    client = mapping(entry, "clientConfig")
     namespaces, objects = (readable(entry.get(name)) for name in _SELECTORS)
     return Entry(
-        name=entry["name"],
+        name=text(entry, "name"),
         namespaces=namespaces or Selector(),
         objects=objects or Selector(),
-        has_ca=bool(client.get("caBundle") or client.get("url")),
+        has_ca=bool(text(client, "caBundle") or text(client, "url")),
         disabled=any(key == DEACTIVATED for key, _value in namespaces.equal) if namespaces else False,
-        rules=tuple(_rule(one) for one in entry.get("rules") or []),
-        pods=any(_creates_pods(rule) for rule in entry.get("rules") or []),
+        rules=tuple(_rule(one) for one in mappings(entry, "rules")),
+        pods=any(_creates_pods(rule) for rule in mappings(entry, "rules")),
         lenient=entry.get("failurePolicy") == "Ignore",
         again=entry.get("reinvocationPolicy") == "IfNeeded",
         unclear=_unclear(entry, first, readable=None not in (namespaces, objects)),
@@ -96,9 +104,9 @@ def _entry(entry: Json, first: Json) -> Entry:
 
 def _rule(item: Json) -> str:
     """``CREATE v1 pods``, ``CREATE,UPDATE apps/v1 deployments``."""
-    groups, versions = item.get("apiGroups") or [""], item.get("apiVersions") or []
+    groups, versions = texts(item, "apiGroups") or ("",), texts(item, "apiVersions")
     of = ",".join(f"{group}/{version}" if group else version for group in groups for version in versions)
-    return " ".join((",".join(item.get("operations") or []), of, ",".join(item.get("resources") or [])))
+    return " ".join((",".join(texts(item, "operations")), of, ",".join(texts(item, "resources"))))
 
 
 _SELECTORS = ("namespaceSelector", "objectSelector")
@@ -110,9 +118,9 @@ def _unclear(entry: Json, first: Json, *, readable: bool) -> str:
         return "its selectors cannot be read"
     if entry.get("matchConditions"):
         return "its matchConditions, which Istio never sets, may keep the API server from asking it"
-    client = entry.get("clientConfig") or {}
+    client = mapping(entry, "clientConfig")
     if any((client.get(name) or None) != (first.get(name) or None) for name in ("service", "url")):
-        return f"its entry {entry['name']} calls somebody else than its first one"
+        return f"its entry {text(entry, 'name')} calls somebody else than its first one"
     return ""
 
 
@@ -120,27 +128,32 @@ def _creates_pods(rule: Json) -> bool:
     """Kubernetes, admission/plugin/webhook/predicates/rules/rules.go."""
 
     def covers(name: str, *wanted: str) -> bool:
-        return not {"*", *wanted}.isdisjoint(rule.get(name) or ())
+        return not {"*", *wanted}.isdisjoint(texts(rule, name))
 
     scope = rule.get("scope") in (None, "*", "Namespaced")
     found = covers("operations", "CREATE") and covers("apiGroups", "") and covers("apiVersions", "v1")
     return scope and found and covers("resources", "pods", "pods/*", "*/*")
 
 
-def readable(item: Json | None) -> Selector | None:
+def readable(item: t.Any) -> Selector | None:
     """None for what has another form than Kubernetes gives it today."""
     try:
-        return selector(item or {})
+        return selector({} if item is None else item)
     except (AttributeError, KeyError, TypeError, ValueError):
         return None
 
 
 def selector(item: dict[str, t.Any]) -> Selector:
-    expressions = item.get("matchExpressions") or []
-    return Selector(
+    """Raises ValueError and the like for another form: left out, a condition would make it match more."""
+    expressions, equal = item.get("matchExpressions") or [], item.get("matchLabels") or {}
+    found = Selector(
         tuple(Requirement(e["key"], Operator(e["operator"]), tuple(e.get("values") or ())) for e in expressions),
-        tuple((item.get("matchLabels") or {}).items()),
+        tuple(equal.items()),
     )
+    said = (*(word for pair in found.equal for word in pair), *(word for r in found.requirements for word in (r.key, *r.values)))
+    if not all(isinstance(one, str) for one in said) or any(isinstance(e.get("values"), str) for e in expressions):
+        raise ValueError("a selector is made of texts")
+    return found
 
 
 def rendered(one: Selector) -> Json:

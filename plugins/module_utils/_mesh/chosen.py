@@ -54,7 +54,7 @@ def workloads(found: object, choice: Choice) -> list[Fact]:
     if unknown:
         raise MeshError(f'"{unknown[0]}" is no standing of a workload.', do=f"choose from {listed(list(Standing), len(Standing))}")
     _check_known(found.get("namespaces"), choice.namespaces or ())
-    if (choice.standing or choice.revision) and any(one["pods"] is None for one in found["workloads"]):
+    if (choice.standing or choice.revision) and any(one.get("pods", 0) is None for one in found["workloads"]):
         raise MeshError(
             "What the workloads run is not known.",
             why="the user of mesh_info may not list pods, so that none is not known to be none",
