@@ -59,6 +59,7 @@ class Ran:
 
     def succeeded(self) -> Ran:
         assert self.code == 0, self.text
+        assert "is unsupported in variable storage" not in self.said, "a result holds what is no plain value"
         return self
 
 

@@ -207,9 +207,9 @@ def test_minutes_are_computed_from_how_long_pods_took() -> None:
     plan, _before = plan_of(replace(there, pods=pods), replace(TARGET, waves=()))
     found = expected(plan.ways, 10)
     assert (found.pods, found.at_once, found.minutes) == (12, 3, 3)  # four steps of 40 s
-    assert found.basis.startswith("40 s for a pod, as the 12 running ones took")
+    assert found.pace.startswith("40 s for a pod, as the 12 running ones took")
     unknown, _before = plan_of(there, replace(TARGET, waves=()))
-    assert "which is a guess" in expected(unknown.ways, 10).basis
+    assert "which is a guess" in expected(unknown.ways, 10).pace
 
 
 @given(st.lists(st.lists(st.text("ab -/=", max_size=150), min_size=4, max_size=4), max_size=5))

@@ -104,7 +104,7 @@ def _workload(workload: Workload, choices: Choices, keys: frozenset[str]) -> Say
     return {
         "uid": workload.uid,
         "strategy": workload.strategy or "-",
-        "way": way_of(workload, choices).recipe,
+        "way": str(way_of(workload, choices).recipe),
         "hostNetwork": str(template.host_network).lower(),
         **{f"label {key}": value for key, value in sorted(template.labels.items()) if key in keys},
         **{f"annotation {key}": template.annotations[key] for key in _ANNOTATIONS if key in template.annotations},

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.recipes import Recipe, Way
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.words import count
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.workloads import Judged
 
 UNKNOWN_SECONDS = 30
@@ -23,8 +24,10 @@ class Expected:
     at_once: int
     """At most, over all workloads that roll at the same time."""
     minutes: int
+    pace: str
+    """How long one pod is taken to need, and from what that is known."""
     basis: str
-    """What the minutes are computed from, as a sentence."""
+    """What else the minutes are computed from."""
 
 
 def expected(restarts: Sequence[tuple[Judged, Way]], concurrency: int) -> Expected:
@@ -34,9 +37,10 @@ def expected(restarts: Sequence[tuple[Judged, Way]], concurrency: int) -> Expect
     lasting = [_seconds(judged, way, usual) for judged, way in restarts]
     seconds = max([math.ceil(sum(lasting) / concurrency), *lasting], default=0)
     most = sorted((at_once(judged, way) for judged, way in restarts), reverse=True)[:concurrency]
-    how = f"{usual} s for a pod, as the {len(known)} running ones took to be ready" if known else f"{usual} s for a pod, which is a guess"
-    basis = f"{how}; as many pods at once as each strategy replaces; {concurrency} workloads at once (mesh_restart_concurrency)"
-    return Expected(sum(_pods(judged) for judged, _way in restarts), sum(most), math.ceil(seconds / 60), basis if restarts else "")
+    pace = f"{usual} s for a pod, as the {len(known)} running ones took" if known else f"{usual} s for a pod, which is a guess"
+    basis = f"as many pods at once as each strategy replaces; {count(concurrency, 'workload')} at once (mesh_restart_concurrency)"
+    pods = sum(_pods(judged) for judged, _way in restarts)
+    return Expected(pods, sum(most), math.ceil(seconds / 60), pace if restarts else "", basis if restarts else "")
 
 
 def at_once(judged: Judged, way: Way) -> int:

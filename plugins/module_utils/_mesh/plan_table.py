@@ -62,9 +62,10 @@ def _restarts(plan: Plan, concurrency: int) -> list[str]:
 
 def _times(times: Mapping[int, Expected]) -> Iterator[str]:
     for number, time in times.items():
-        yield f"wave {number}: {count(time.pods, 'pod')}, at most {time.at_once} at once, about {count(time.minutes, 'minute')}"
+        lasting = f"about {count(time.minutes, 'minute')} ({time.pace})"
+        yield f"wave {number}: {count(time.pods, 'pod')}, at most {time.at_once} at once, {lasting}"
     for basis in dict.fromkeys(time.basis for time in times.values()):
-        yield from textwrap.wrap(f"computed from {basis}; budgets, images and slow starts come on top", COLUMNS)
+        yield from textwrap.wrap(f"the minutes count {basis}; budgets, images and slow starts come on top", COLUMNS)
 
 
 def _rows(plan: Plan, whose: str) -> list[Row]:

@@ -95,7 +95,7 @@ def _wave(plan: Plan, before: Snapshot, target: Target, number: int, concurrency
         "pods": time.pods,
         "pods_at_once": time.at_once,
         "minutes": time.minutes,
-        "computed_from": time.basis,
+        "computed_from": f"{time.pace}; {time.basis}" if time.pods else "",
         "digest": digest(decides),
         "decides": decides,
     }
