@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
+from ansible_collections.meshops.istio.plugins.module_utils._kube.settings import parse as read_settings
 from ansible_collections.meshops.istio.plugins.module_utils._kube.webhooks import parse
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.answer import TEMPLATES
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.decide import decide
@@ -21,7 +22,7 @@ from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision impor
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.settings import Istiod, Settings
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.snapshot import expected_injector
 from tests.unit.figures.table import Decision as Recorded
-from tests.unit.figures.table import Figures, Json
+from tests.unit.figures.table import Figures, Json, config
 from tests.unit.meshes import NEW, OLD, tag, unrevisioned
 
 BOTH = (unrevisioned(), expected_injector(NEW))
@@ -68,6 +69,17 @@ def test_decision(case: Case) -> None:
     assert decision.revision == case.gets
 
 
+def test_a_recorded_state_may_have_settings_of_its_own() -> None:
+    path = "values.sidecarInjectorWebhook.neverInjectSelector"
+    given = ["values.global.proxy.autoInject=disabled", f"{path}[0].matchLabels.role=batch", rf"{path}[1].matchLabels.a\.b/c=d"]
+    assert config(given) == {
+        "policy": "disabled",
+        "neverInjectSelector": [{"matchLabels": {"role": "batch"}}, {"matchLabels": {"a.b/c": "d"}}],
+        "alwaysInjectSelector": [],
+        "templates": {"sidecar": "", "gateway": ""},
+    }
+
+
 def test_what_real_istiods_answered_is_predicted(figures: Figures) -> None:
     wrong = [f"{one.text}: {told}" for one in figures.decisions if (told := _difference(one, figures))]
     assert not wrong, "\n".join([f"{len(wrong)} of {len(figures.decisions)} are predicted otherwise:", *wrong[:20]])
@@ -83,7 +95,9 @@ def _difference(said: Recorded, figures: Figures) -> str:
 
 
 def _decided(pod: PodShape, labels: Mapping[str, str], injectors: Iterable[Injector], figures: Figures, state: str) -> Decision:
-    return decide(pod, "recorded", labels, injectors, _istiods(figures.versions[state]))
+    versions, configs = figures.versions[state], figures.configs[state]
+    there = {one: Istiod(versions[one], read_settings({"data": {"config": json.dumps(configs[one])}})) for one in versions}
+    return decide(pod, "recorded", labels, injectors, there)
 
 
 def _injectors(figures: Figures, state: str) -> tuple[Injector, ...]:

@@ -41,10 +41,16 @@ def _difference(said: Decision, figures: Figures) -> str:
     pod = _pod(said.pod.get("labels") or {}, said.pod.get("annotations") or {})
     pod["spec"]["hostNetwork"] = said.pod.get("hostNetwork", False)
     namespace = {"metadata": {"name": "recorded", "labels": said.namespace}}
-    called = Counter(asked(figures.webhooks[said.state], namespace, pod))
-    versions = figures.versions[said.state]
-    revision = next((one for one in called if injects(versions[one], Policy(), "recorded", pod)), None)
+    there = sorted(figures.webhooks[said.state], key=lambda item: str(item["metadata"]["name"]))
+    called = Counter(asked(there, namespace, pod))
+    versions, configs = figures.versions[said.state], figures.configs[said.state]
+    injecting = [one for one in called if injects(versions[one], _policy(configs[one]), "recorded", pod)]
+    revision = injecting[-1] if injecting else None
     return "" if (called, revision) == (said.asked, said.revision) else f"asked {dict(called)}, injected by {revision}; recorded {said}"
+
+
+def _policy(config: Json) -> Policy:
+    return Policy(config["policy"] == "enabled", tuple(config["neverInjectSelector"]), tuple(config["alwaysInjectSelector"]))
 
 
 def test_it_leaves_on_a_pod_what_real_ones_leave(figures: Figures) -> None:

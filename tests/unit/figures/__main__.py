@@ -21,6 +21,7 @@ from .table import HERE, Decision, Figures, Json, istios, lines, recorded
 def draw(figures: Figures) -> dict[str, object]:
     return {
         "versions": figures.versions,
+        "configs": figures.configs,
         "webhooks": {name: [_selecting(item) for item in items] for name, items in figures.webhooks.items()},
         "decisions": tuple(_distinct(figures.decisions, figures.versions)),
         "pods": figures.pods,

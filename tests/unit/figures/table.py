@@ -9,9 +9,10 @@ The files here are drawn from a folder of recordings by ``python -m tests.unit.f
 from __future__ import annotations
 
 import json
+import re
 import typing as t
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -36,12 +37,13 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """``versions`` of the revisions and ``webhooks`` by state; ``pods``, ``objects`` and ``refusals`` by what was asked.
+    """``versions``, ``configs`` of injectors and ``webhooks`` by state; ``pods``, ``objects`` and ``refusals`` by what was asked.
 
     ``doubles`` are pods that a second configuration takes too, which somebody has made beside those of a state.
     """
 
     versions: Mapping[str, Mapping[str, str]]
+    configs: Mapping[str, Mapping[str, Json]]
     webhooks: Mapping[str, list[Json]]
     decisions: tuple[Decision, ...]
     pods: Mapping[str, Json]
@@ -58,23 +60,59 @@ def drawn() -> Figures:
 
 
 def recorded(folder: Path) -> Figures:
-    """All that a folder of recordings holds."""
-
-    def read(name: str) -> t.Any:
-        return json.loads((folder / name).read_text())
-
-    states, pods = read("states.json"), read("injected-pods.json")
+    """All that a folder of recordings holds. States and decisions are always there; of what else is not, the figures here are taken."""
+    states = json.loads((folder / "states.json").read_text())
     rows = [json.loads(line) for line in (folder / "decisions.jsonl").read_text().splitlines()]
-    return Figures(
+    found = replace(
+        drawn(),
         versions={name: {plane["revision"]: plane["version"] for plane in state["control_planes"]} for name, state in states.items()},
-        webhooks={name: read(state["webhooks"]) for name, state in states.items()},
+        configs={name: {plane["revision"]: config(plane["set"]) for plane in state["control_planes"]} for name, state in states.items()},
+        webhooks={name: json.loads((folder / state["webhooks"]).read_text()) for name, state in states.items()},
         decisions=tuple(Decision(*(row[field] for field in Decision.__slots__)) for row in rows),
-        pods={name: pod for name, pod in pods.items() if "annotations" in pod},
-        objects=read("objects.json"),
-        refusals={name: one["message"] for name, one in read("failures.json").items()},
-        proxies=read("connected-proxies.json")["syncz"],
-        doubles=read("two-injectors.json"),
     )
+    for name, (field, of) in _OTHERS.items():
+        if (folder / name).is_file():
+            found = replace(found, **{field: of(json.loads((folder / name).read_text()))})
+    return found
+
+
+_OTHERS: dict[str, tuple[str, t.Callable[[t.Any], t.Any]]] = {
+    "injected-pods.json": ("pods", lambda item: {name: pod for name, pod in item.items() if "annotations" in pod}),
+    "objects.json": ("objects", lambda item: item),
+    "failures.json": ("refusals", lambda item: {name: one["message"] for name, one in item.items()}),
+    "connected-proxies.json": ("proxies", lambda item: item["syncz"]),
+    "two-injectors.json": ("doubles", lambda item: item),
+}
+
+
+def config(given: Iterable[str]) -> Json:
+    """What the ConfigMap of an injector says that was installed with these values, as ``--set`` takes them."""
+    values: Json = {}
+    for one in given:
+        path, _equals, value = one.partition("=")
+        _put(values, [part.replace("\\.", ".") for part in re.split(r"(?<!\\)\.|(?=\[)", path.removeprefix("values."))], value)
+    webhook = values.get("sidecarInjectorWebhook", {})
+    return {
+        "policy": values.get("global", {}).get("proxy", {}).get("autoInject", "enabled"),
+        "neverInjectSelector": webhook.get("neverInjectSelector", []),
+        "alwaysInjectSelector": webhook.get("alwaysInjectSelector", []),
+        "templates": dict.fromkeys(("sidecar", "gateway", *webhook.get("templates", {})), ""),
+    }
+
+
+def _put(values: t.Any, path: list[str], value: str) -> None:
+    """``[0]`` in a path is an item of a list."""
+    key: t.Any = int(path[0][1:-1]) if path[0].startswith("[") else path[0]
+    if isinstance(values, list) and len(values) <= key:
+        values.append(None)
+    if len(path) == 1:
+        values[key] = value
+        return
+    there = values[key] if isinstance(values, list) else values.get(key)
+    if there is None:
+        there = [] if path[1].startswith("[") else {}
+        values[key] = there
+    _put(there, path[1:], value)
 
 
 def istios(labels: Mapping[str, str]) -> dict[str, str]:
