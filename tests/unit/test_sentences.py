@@ -67,13 +67,26 @@ SENTENCES = {
     ),
     "a revision that is not there": Told(
         {"istio.io/rev": "1-28-2"},
-        "namespace pay has istio.io/rev=1-28-2; no injector here serves that revision or tag, so new pods get no sidecar",
+        "namespace pay has istio.io/rev=1-28-2; no injector serves that revision or tag here, so new pods get no sidecar",
     ),
     "a revision whose injector is disabled": Told(
         {"istio-injection": "enabled"},
         "namespace pay has istio-injection=enabled; no injector serves istio-injection here, since istio-sidecar-injector is disabled, "
         "so new pods get no sidecar",
         injectors=(each(unrevisioned(), namespaces=NEVER, objects=NEVER, disabled=True), expected_injector(NEW)),
+    ),
+    "1.9, which does not know that label": Told(
+        {"istio.io/rev": "default"},
+        "namespace pay has istio.io/rev=default; no injector serves that revision or tag here, since istio-sidecar-injector does not "
+        "take pods by that label, so new pods get no sidecar",
+        injectors=(replace(unrevisioned(), entries=entries(OLD, "1.9.9")),),
+    ),
+    "a word that counts for nothing, where the policy is disabled": Told(
+        {"istio.io/rev": NEW},
+        "namespace pay has istio.io/rev=1-30-3; control plane 1-30-3 is asked and does not inject, since its policy is disabled, "
+        "and the pod's label sidecar.istio.io/inject=yes counts for nothing there, so new pods get no sidecar",
+        PodShape({INJECT: "yes"}),
+        settings=Settings(policy="disabled"),
     ),
     "a tag": Told(
         {"istio.io/rev": "prod"},
@@ -104,7 +117,7 @@ SENTENCES = {
     "a pod that asks for a revision that is not there": Told(
         {},
         "namespace pay has neither istio-injection nor istio.io/rev, and the pod has istio.io/rev=nosuch; "
-        "no injector here serves that revision or tag, so new pods get no sidecar",
+        "no injector serves that revision or tag here, so new pods get no sidecar",
         PodShape({"istio.io/rev": "nosuch"}),
     ),
     "a pod that asks": Told(
@@ -116,7 +129,7 @@ SENTENCES = {
     "a pod that asks in vain": Told(
         {},
         "namespace pay has neither istio-injection nor istio.io/rev, and the pod has sidecar.istio.io/inject=true; "
-        "no injector here serves pods that ask by themselves, as only the default one does, so new pods get no sidecar",
+        "no injector serves pods that ask by themselves here, as only the default one does, so new pods get no sidecar",
         PodShape({INJECT: "true"}),
         injectors=ONLY_NEW,
     ),

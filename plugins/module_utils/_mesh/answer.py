@@ -89,7 +89,8 @@ def _decides(pod: PodShape, wish: bool | None, settings: Settings | None) -> Ans
         return Answer(Says.DECLINES, "its neverInjectSelector matches the pod's labels")
     if any(_matches(selector, pod) for selector in settings.always) or settings.policy == ENABLED:
         return Answer(Says.INJECTS)
-    return Answer(Says.DECLINES, "its policy is disabled, and the pod does not ask for a sidecar itself")
+    asks = f"{_said(pod)} counts for nothing there" if _word(pod) else "the pod does not ask for a sidecar itself"
+    return Answer(Says.DECLINES, f"its policy is disabled, and {asks}")
 
 
 def _matches(selector: Selector, pod: PodShape) -> bool:

@@ -105,23 +105,22 @@ def _nobody(pod: PodShape, namespace: str, labels: Mapping[str, str], injectors:
     if REVISION in pod.labels:
         return f"{head}, and the pod has {REVISION}={pod.labels[REVISION]}; {_unserved(pod.labels[REVISION], injectors)}"
     if word == "true":
-        return f"{head}, and the pod has {INJECT}=true; no injector here serves pods that ask by themselves, as only the default one does"
+        return f"{head}, and the pod has {INJECT}=true; no injector serves pods that ask by themselves here, as only the default one does"
     return f"{head}, and the pod does not ask for a sidecar either" if active else f"{head}, and there is no injector here"
 
 
-def _unserved(alias: str, injectors: Iterable[Injector]) -> str:
-    return f"no injector here serves that revision or tag{_disabled(alias, injectors)}"
-
-
-def _disabled(alias: str, injectors: Iterable[Injector]) -> str:
-    """Of one that would serve it."""
-    name = next((injector.name for injector in injectors if injector.alias == alias and injector.disabled), None)
-    return f", since {name} is disabled" if name else ""
+def _unserved(alias: str, injectors: Iterable[Injector], what: str = "that revision or tag") -> str:
+    """An injector of that name may be there all the same: disabled, or one of 1.9, which knows fewer labels."""
+    own = sorted((injector.disabled, injector.name) for injector in injectors if injector.alias == alias)
+    if not own:
+        return f"no injector serves {what} here"
+    disabled, name = own[0]
+    return f"no injector serves {what} here, since {name} {'is disabled' if disabled else 'does not take pods by that label'}"
 
 
 def _by_injection(namespace: str, labels: Mapping[str, str], injectors: Iterable[Injector]) -> str:
     value = labels[INJECTION]
     head = f"namespace {namespace} has {INJECTION}={value}{_beaten([f'{INJECTION}={value}'], labels)}"
     if value == "enabled":
-        return f"{head}; no injector serves {INJECTION} here{_disabled(DEFAULT, injectors)}"
+        return f"{head}; {_unserved(DEFAULT, injectors, INJECTION)}"
     return head if value == "disabled" else f"{head}; only {INJECTION}=enabled asks for a sidecar"
