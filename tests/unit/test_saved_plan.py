@@ -23,6 +23,7 @@ from ansible_collections.meshops.istio.plugins.module_utils._mesh.plan_table imp
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.predict import as_before
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.recipes import Choices, Recipe
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.saved import check_holds, read, written
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.settings import Settings
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.snapshot import Snapshot, expected_injector
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.waves import Target
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.workloads import Workload
@@ -123,6 +124,10 @@ CHANGED: dict[str, tuple[Change, str]] = {
     "a selector of an injector": (
         lambda s: replace(s, injectors=(replace(unrevisioned(), entries=unrevisioned().entries[:1]),)),
         "MutatingWebhookConfiguration istio-sidecar-injector: entry namespace.sidecar-injector.istio.io was",
+    ),
+    "a setting of an injector": (
+        lambda s: replace(s, control_planes=(replace(plane(OLD, "1.29.6"), settings=Settings(policy="disabled")),)),
+        "ConfigMap istio-system/istio-sidecar-injector: policy was enabled, is disabled",
     ),
     "the wave that is left, where one is done": (
         then(half_done, workload(API, uid="anew")),

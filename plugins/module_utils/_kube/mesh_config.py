@@ -30,6 +30,17 @@ def rendered(objects: Iterable[Json], revision: str) -> MeshConfig | None:
     return _readable(_key(maps.get(config_map_of(revision)), "mesh"), _key(maps.get(_injector(revision)), "values"))
 
 
+def rendered_hub(objects: Iterable[Json], revision: str) -> str | None:
+    """Where the images of the sidecars would come from; None where that is not said in the usual place."""
+    maps = {item["metadata"]["name"]: item for item in objects if item.get("kind") == "ConfigMap"}
+    try:
+        said = json.loads(_key(maps.get(_injector(revision)), "values") or "{}")["global"]
+        image = str((said.get("proxy") or {}).get("image") or "")
+        return image.rpartition("/")[0] or _text(said.get("hub"))
+    except (ValueError, TypeError, AttributeError, KeyError):
+        return None
+
+
 def _readable(mesh: str | None, values: str | None) -> MeshConfig | None:
     try:
         return parse(mesh, values or "{}") if mesh is not None else None

@@ -121,6 +121,7 @@ def _workload(kind: str, item: Json) -> Workload:
         at_once=_at_once(kind, strategy, replicas),
         demands=demands(kind, spec),
         held=of_workload(metadata, owner or None) if kind in KINDS else NOBODY,
+        auto_image=any(one.get("image") == "auto" for one in mappings(template, "spec", "containers")),
     )
 
 

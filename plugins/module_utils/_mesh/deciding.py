@@ -17,6 +17,7 @@ from ansible_collections.meshops.istio.plugins.module_utils._mesh.namespaces imp
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.recipes import Choices, way_of
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision import REVISION
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.selectors import Selector
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.settings import Settings, config_map_of
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.snapshot import Snapshot
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.workloads import Workload
 
@@ -37,10 +38,25 @@ def digest(value: object) -> str:
 
 
 def shared(before: Snapshot, revision: str) -> dict[str, Says]:
-    """The injectors and tags that are there besides the one that the upgrade itself brings."""
+    """The injectors, their settings and the tags that are there besides what the upgrade itself brings."""
+    injectors = sorted(_others(before, revision), key=lambda one: one.name)
+    planes = sorted((one for one in before.control_planes if one.revision != revision), key=lambda one: (one.revision, one.namespace))
     return {
-        f"MutatingWebhookConfiguration {injector.name}": _injector(injector)
-        for injector in sorted(_others(before, revision), key=lambda one: one.name)
+        **{f"MutatingWebhookConfiguration {injector.name}": _injector(injector) for injector in injectors},
+        **{f"ConfigMap {plane.namespace}/{config_map_of(plane.revision)}": _settings(plane.settings) for plane in planes},
+    }
+
+
+def _settings(settings: Settings | None) -> Says:
+    if settings is None:
+        return {"settings": "not to be seen"}
+    return {
+        "policy": settings.policy,
+        "neverInjectSelector": " or ".join(map(_selector, settings.never)),
+        "alwaysInjectSelector": " or ".join(map(_selector, settings.always)),
+        "templates": ", ".join(sorted(settings.templates)) if settings.templates is not None else "not known",
+        "aliases": "; ".join(f"{name}: {', '.join(those)}" for name, those in sorted(settings.aliases.items())),
+        "defaultTemplates": ", ".join(settings.default_templates),
     }
 
 
@@ -86,7 +102,7 @@ def _injector(injector: Injector) -> Says:
     entries = {
         f"entry {entry.name}": f"namespaces {_selector(entry.namespaces)}; pods {_selector(entry.objects)}" for entry in injector.entries
     }
-    called = f"{injector.namespace}/{injector.service}:{injector.port}{injector.path}" if injector.service else "a url"
+    called = f"{injector.namespace}/{injector.service}:{injector.port}{injector.path}" if injector.service else injector.url or "a url"
     return {"revision": injector.revision, "tag": injector.tag or "-", "calls": called, **entries}
 
 

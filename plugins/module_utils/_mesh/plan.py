@@ -17,6 +17,7 @@ from ansible_collections.meshops.istio.plugins.module_utils._mesh.namespaces imp
 )
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.predict import as_before, predict
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.recipes import Way, way_of
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.reinjection import reinjection_findings
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.restarting import restart_findings
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.snapshot import Snapshot
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.waves import Target, default_waves, named_waves, old_revision
@@ -69,6 +70,7 @@ def make_plan(snapshot: Snapshot, target: Target) -> Plan:
             *wave_blockers,
             *install_findings(snapshot, target),
             *move_findings(before, after, target, names, old),
+            *reinjection_findings(snapshot, before, target, names),
             *restart_findings(after, target, names),
             *(warning(Topic.RIGHTS, unknown) for unknown in snapshot.unknowns()),
         )

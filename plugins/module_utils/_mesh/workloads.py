@@ -161,6 +161,8 @@ class Workload:
     """How many pods its controller replaces at the same time, as that strategy says."""
     demands: asked.Demands = asked.NONE
     held: Held = NOBODY
+    auto_image: bool = False
+    """A container of its template has ``image: auto``, which only an injector replaces."""
 
     @property
     def stamp(self) -> str | None:

@@ -16,6 +16,7 @@ from ansible_collections.meshops.istio.plugins.module_utils._kube.remote import 
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.agreement import config_findings
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.configured import object_findings, outside_findings
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.findings import Finding
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.new_sidecar import sidecar_findings
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.plan import Plan
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.predict import as_before, predict
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.preflight import surrounding_findings
@@ -52,8 +53,11 @@ class Subject:
 
 def findings_about(cluster: Cluster, about: Subject) -> Iterator[Finding]:
     yield from _rights(cluster, about)
+    snapshot, target, old, names = about.snapshot, about.target, about.plan.old, about.names
     kubernetes = (cluster.get("/version") or {}).get("gitVersion")
-    yield from version_findings(about.snapshot, about.target, about.plan.old, about.names, str(kubernetes) if kubernetes else None)
+    yield from version_findings(snapshot, target, old, names, kubernetes)
+    hub = mesh_config.rendered_hub(about.rendering.objects, target.revision) if about.rendering else None
+    yield from sidecar_findings(snapshot, target, old, names, hub, kubernetes)
     yield from crd_findings(about.target, crds.served(cluster, "networking.istio.io"), dict(crds.would_be_lowered(cluster, about.shared)))
     yield from _meaning(cluster, about)
     yield from _restarts(cluster, about)
