@@ -208,6 +208,8 @@ UNREADABLE = {
     "config is no YAML": {"data": {"config": "policy: [enabled"}},
     "templates are a list": {"data": {"config": "policy: enabled\ntemplates: [sidecar]"}},
     "a selector is no list": {"data": {"config": "policy: enabled\nneverInjectSelector: 1"}},
+    "selectors that are none": {"data": {"config": "policy: enabled\nneverInjectSelector: [3]"}},
+    "selectors by name": {"data": {"config": "policy: enabled\nalwaysInjectSelector: {role: edge}"}},
     "aliases are a text": {"data": {"config": "policy: enabled\naliases: all"}},
 }
 

@@ -52,5 +52,8 @@ def _settings(config: Json) -> Settings:
 
 
 def _selectors(items: Iterable[t.Any]) -> tuple[Selector, ...]:
-    """One that is not valid counts for nothing, as with istiod, which logs a warning."""
+    """One that is not valid counts for nothing, as with istiod, which logs a warning; what is no selector at all it does not take."""
+    items = tuple(items)
+    if not all(item is None or isinstance(item, dict) for item in items):
+        raise TypeError("a selector is a mapping")
     return tuple(found for item in items if (found := readable(item)) is not None and found.valid)
