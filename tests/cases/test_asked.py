@@ -33,7 +33,7 @@ from tests.lab.istiod.server import Answer, serve
 from .conftest import Namespaces
 from .test_injectors import MUTATING
 
-SETS, PODS = 12, 10
+SETS, PODS = 20, 6
 AT_A_TIME = 8
 CALLED = "lab.meshops.io/called"
 SENTINEL = "zz-sentinel"
@@ -46,7 +46,7 @@ OF_NAMESPACES = [
 """Labels of the namespaces in which it is asked: each way to ask for a sidecar or not."""
 VALUES: dict[str, tuple[str, ...]] = {
     INJECTION: ("enabled", "disabled", ""),
-    REVISION: ("a", "b", "default"),
+    REVISION: ("a", "b", "default", ""),
     INJECT: ("true", "false", "yes"),
     "team": ("x", "y", ""),
     NAME: ("elsewhere",),
@@ -73,8 +73,8 @@ def requirements(*keys: str) -> some.SearchStrategy[Json]:
 
 def selectors(*keys: str) -> some.SearchStrategy[Json]:
     equal = some.sampled_from(keys).flatmap(lambda key: some.sampled_from(VALUES[key]).map(lambda value: {key: value}))
-    expressions = some.lists(requirements(*keys), max_size=3)
-    return some.fixed_dictionaries({"matchExpressions": expressions}, optional={"matchLabels": equal})
+    expressions = some.lists(requirements(*keys), max_size=2)
+    return some.fixed_dictionaries({"matchExpressions": expressions}) | some.fixed_dictionaries({"matchLabels": equal})
 
 
 def labels(*keys: str) -> some.SearchStrategy[dict[str, str]]:
@@ -95,7 +95,7 @@ EXTRAS = some.fixed_dictionaries(
     },
 )
 ENTRIES = some.tuples(OF_ISTIO | MADE_UP, EXTRAS).map(lambda both: {**both[0], **both[1]})
-WEBHOOKS = some.dictionaries(some.sampled_from(NAMES), some.lists(ENTRIES, min_size=2, max_size=4), min_size=2, max_size=4)
+WEBHOOKS = some.dictionaries(some.sampled_from(NAMES), some.lists(ENTRIES, min_size=3, max_size=5), min_size=3, max_size=5)
 PODS_OF_A_SET = some.lists(labels(INJECT, REVISION, "team"), min_size=PODS, max_size=PODS, unique_by=json.dumps)
 
 
