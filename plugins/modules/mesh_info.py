@@ -189,7 +189,7 @@ disagreements:
       description: All of it in one sentence.
       type: str
 trusted_roots:
-  description: Fingerprints (SHA-256) of the roots that sidecars in the Istio namespace trust.
+  description: Fingerprints (SHA-256) of the roots that sidecars in the Istio namespace trust; V(none) where that may not be seen.
   returned: with subset V(mesh_config)
   type: list
   elements: str
@@ -349,7 +349,7 @@ injectors:
       type: list
       elements: dict
 validators:
-  description: ValidatingWebhookConfigurations that judge objects of Istio.
+  description: ValidatingWebhookConfigurations that judge objects of Istio; V(none) where this user may not list them.
   returned: with subset V(min)
   type: list
   elements: dict

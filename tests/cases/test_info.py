@@ -22,7 +22,7 @@ from tests.lab.stages import FAULT, NEVER_READY
 
 from .conftest import REVISION, REVISION_VERSION, Namespaces, Planes
 from .seen import pods
-from .tool import Facts, Tool
+from .tool import Facts, Tool, until
 
 ENABLED = {"istio-injection": "enabled"}
 READABLE = (
@@ -30,6 +30,7 @@ READABLE = (
     *("poddisruptionbudgets", "endpointslices", "mutatingwebhookconfigurations", "validatingwebhookconfigurations", "virtualservices"),
 )
 """All that a reader of a mesh may list here; a few of Istio's kinds are not among them."""
+LEAST = ("namespaces", "pods", "deployments", "statefulsets", "daemonsets", "mutatingwebhookconfigurations")
 
 
 def named(found: t.Iterable[Json], name: str) -> Json:
@@ -253,28 +254,54 @@ def test_what_istiods_say_is_held_against_what_pods_say(lab: Cluster, tool: Tool
     assert sentence in tool.play("status", mesh_gather_subset=["all"]).succeeded().said
 
 
-def test_who_may_not_run_commands_is_told_that_connections_are_not_known(lab: Cluster, tool: Tool, namespaces: Namespaces) -> None:
-    """And nobody is called cut off for it."""
-    name = namespaces(ENABLED, [samples.deployment("lost", annotations={PROXY_FAULT: ABSENT})])
-    reader = {"metadata": {"name": tool.user}, "rules": [{"apiGroups": ["*"], "resources": READABLE, "verbs": ["get", "list"]}]}
-    binding = {
-        "metadata": {"name": tool.user},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": tool.user},
-        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": tool.user}],
-    }
-    lab.api.post(f"{istioctl.RIGHTS}/clusterroles", reader)
-    lab.api.post(f"{istioctl.RIGHTS}/clusterrolebindings", binding)
+def as_a_reader(tool: Tool, resources: t.Iterable[str]) -> Facts:
+    """All of mesh_info, by a user who may get and list only these."""
+    api, rights = tool.lab.api, "rbac.authorization.k8s.io"
+    rules = [{"apiGroups": ["*"], "resources": list(resources), "verbs": ["get", "list"]}]
+    subjects = [{"apiGroup": rights, "kind": "User", "name": tool.user}]
+    role = {"apiGroup": rights, "kind": "ClusterRole", "name": tool.user}
+    api.post(f"{istioctl.RIGHTS}/clusterroles", {"metadata": {"name": tool.user}, "rules": rules})
+    api.post(f"{istioctl.RIGHTS}/clusterrolebindings", {"metadata": {"name": tool.user}, "roleRef": role, "subjects": subjects})
+    may = {"spec": {"user": tool.user, "resourceAttributes": {"verb": "list", "resource": "namespaces"}}}
+    until(lambda: bool(api.post("/apis/authorization.k8s.io/v1/subjectaccessreviews", may)["status"]["allowed"]), "the right to look")
     try:
         found = tool.verb("mesh_info", gather_subset=["all"], impersonate_groups=["readers"])
     finally:
-        lab.api.delete(f"{istioctl.RIGHTS}/clusterrolebindings/{tool.user}")
-        lab.api.delete(f"{istioctl.RIGHTS}/clusterroles/{tool.user}")
+        api.delete(f"{istioctl.RIGHTS}/clusterrolebindings/{tool.user}")
+        api.delete(f"{istioctl.RIGHTS}/clusterroles/{tool.user}")
     assert not found.get("failed"), found["msg"]
+    return found
+
+
+def test_who_may_not_run_commands_is_told_that_connections_are_not_known(lab: Cluster, tool: Tool, namespaces: Namespaces) -> None:
+    """And nobody is called cut off for it."""
+    name = namespaces(ENABLED, [samples.deployment("lost", annotations={PROXY_FAULT: ABSENT})])
+    found = as_a_reader(tool, READABLE)
     pod = syncz(lab)["metadata"]["name"]
     assert any(f"{mesh.NAMESPACE}/{pod}: its connections could not be read" in one and "pods/exec" in one for one in found["unknown"])
     assert any(f"{mesh.NAMESPACE}/{pod}: its version could not be asked" in one for one in found["unknown"])
     assert not [one for one in found["disagreements"] if one["namespace"] == name]
     assert [one["proxies"] for one in found["connections"]] == [None] * len(found["connections"])
+
+
+def test_who_may_see_little_is_told_what_is_not_known_and_nothing_that_is_not_so(tool: Tool, namespaces: Namespaces) -> None:
+    name = namespaces(ENABLED, [samples.deployment("api")])
+    found = as_a_reader(tool, LEAST)
+    assert named(found["namespaces"], name)["injectors"] == ["istio-sidecar-injector"]
+    assert (found["validators"], found["trusted_roots"], found["objects"]) == (None, None, [])
+    assert {(one["service_exists"], one["endpoints"]) for one in found["injectors"]} == {(None, None)}
+    for what in (
+        "ValidatingWebhookConfiguration: this user may not list any",
+        f"ConfigMap meshops-upgrade in namespace {mesh.NAMESPACE}: this user may not see it",
+        f"Services and EndpointSlices in namespace {mesh.NAMESPACE}",
+        "ConfigMap istio: it could not be read",
+        "ConfigMap istio-ca-root-cert",
+        "virtualservices.networking.istio.io: this user may not list any",
+        "ReplicaSet: this user may not list any",
+    ):
+        assert [one for one in found["unknown"] if what in one], (what, found["unknown"])
+    assert "whether an upgrade is on record is not known" in found["report"][0]
+    assert not [one for one in found["findings"] if name in one["where"]]
 
 
 def test_an_istiod_that_does_not_answer_is_not_taken_for_one_without_proxies(

@@ -421,7 +421,9 @@ def test_what_is_left_of_an_uninstalled_revision_is_told_exactly(figures: Figure
     state = next(name for name in figures.webhooks if "prod and default tag old" in name)
     left = [one for one in recorded(figures, state) if one.tag == "prod" or one.revision == NEW]
     there = {("istio-system", f"istiod-{NEW}"): Service("istio-system", f"istiod-{NEW}")}
-    services = Services(there, frozenset({"istio-system"}), {("istio-system", f"istiod-{NEW}"): 1}, frozenset({"istio-system"}))
+    services = Services(
+        there, frozenset({"istio-system"}), frozenset(), {("istio-system", f"istiod-{NEW}"): 1}, frozenset({"istio-system"})
+    )
     left = [replace(one, entries=tuple(replace(entry, has_ca=True) for entry in one.entries)) for one in left]  # they are not recorded
     asking = (namespace("pay", rev="1-29-6"), namespace("shop", rev="prod"), namespace("old", injection="enabled"))
     found = replace(mesh(asking, injectors=tuple(left)), control_planes=(plane(NEW, "1.30.3"),))

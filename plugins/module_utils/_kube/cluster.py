@@ -41,6 +41,7 @@ _WHOLE = "application/json"
 _METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
 Json = dict[str, t.Any]
+Found = t.TypeVar("Found")
 Value = t.TypeVar("Value")
 
 
@@ -57,6 +58,16 @@ class ApiError(MeshError):
             do=_advice(status),
         )
         self.status, self.reason, self.retry_after = status, reason, retry_after
+
+
+def unless_forbidden(read: Callable[[], Found]) -> Found | None:
+    """For who only tells what there is: None for what this user may not see (403). Any other problem is one."""
+    try:
+        return read()
+    except ApiError as problem:
+        if problem.status != 403:
+            raise
+        return None
 
 
 _WHAT = {0: "The API server cannot be reached.", 429: "The API server has too much to do."}

@@ -24,6 +24,10 @@ class Stored:
     """When it was written last, as the API server has it: ``2026-11-25T18:40:05Z``. Empty where that is not known."""
 
 
+def place(istio_namespace: str) -> str:
+    return f"ConfigMap {NAME} in namespace {istio_namespace}"
+
+
 def load(cluster: Cluster, istio_namespace: str) -> Record | None:
     found = stored(cluster, istio_namespace)
     return found.record if found else None
@@ -59,7 +63,7 @@ def save(cluster: Cluster, istio_namespace: str, record: Record, *, over: Stored
 def _others(istio_namespace: str) -> MeshError:
     return MeshError(
         "Somebody else is upgrading this cluster at the same time.",
-        where=f"ConfigMap {NAME} in namespace {istio_namespace}",
+        where=place(istio_namespace),
         why="it was changed after it had been read; nothing of it was overwritten",
         do="see who is at it with meshops.istio.status, then start the same command again if it is still needed",
     )

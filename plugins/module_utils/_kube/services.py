@@ -19,7 +19,8 @@ def services_in(cluster: Cluster, namespaces: Iterable[str]) -> Services:
     found: dict[tuple[str, str], Service] = {}
     endpoints: dict[tuple[str, str], int] = {}
     seen, counted = set[str](), set[str]()
-    for namespace in sorted(set(namespaces)):
+    asked = frozenset(namespaces)
+    for namespace in sorted(asked):
         listed = _listed(cluster, namespace)
         if listed is not None:
             seen.add(namespace)
@@ -28,7 +29,7 @@ def services_in(cluster: Cluster, namespaces: Iterable[str]) -> Services:
         if ready is not None:
             counted.add(namespace)
             endpoints |= {(namespace, name): count for name, count in ready.items()}
-    return Services(found, frozenset(seen), endpoints, frozenset(counted))
+    return Services(found, frozenset(seen), asked - (seen & counted), endpoints, frozenset(counted))
 
 
 def _listed(cluster: Cluster, namespace: str) -> list[Service] | None:

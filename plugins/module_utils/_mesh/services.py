@@ -25,6 +25,8 @@ class Services:
     found: Mapping[tuple[str, str], Service] = field(default_factory=dict)
     seen: frozenset[str] = frozenset()
     """Namespaces whose Services were listed."""
+    hidden: frozenset[str] = frozenset()
+    """Namespaces whose Services or endpoints this user may not list."""
     endpoints: Mapping[tuple[str, str], int] = field(default_factory=dict)
     counted: frozenset[str] = frozenset()
     """Namespaces whose endpoints were listed."""
@@ -36,6 +38,13 @@ class Services:
     def ready(self, namespace: str, name: str | None) -> int | None:
         """How many endpoints; None where it is not known."""
         return None if name is None or namespace not in self.counted else self.endpoints.get((namespace, name), 0)
+
+    def unknowns(self) -> tuple[str, ...]:
+        return tuple(
+            f"Services and EndpointSlices in namespace {one}: this user may not list them all, so that it is not known whether webhooks "
+            "that call them are answered."
+            for one in sorted(self.hidden)
+        )
 
     @property
     def tags(self) -> tuple[Service, ...]:

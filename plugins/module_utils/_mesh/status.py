@@ -39,11 +39,14 @@ class Seen:
     findings: Sequence[Finding] = ()
     disagreements: Sequence[Disagreement] = ()
     unknown: Sequence[str] = ()
+    recorded: bool = True
+    """Whether it could be seen if an upgrade is on record."""
 
 
 def report(snapshot: Snapshot, cluster: str, kubernetes: str, record: Record | None, written: str, seen: Seen | None = None) -> list[str]:
     """The status of one cluster, as lines. ``written`` is when the record was written last."""
-    upgrade = record.text() if record else "no upgrade on record"
+    none = "no upgrade on record" if seen is None or seen.recorded else "whether an upgrade is on record is not known"
+    upgrade = record.text() if record else none
     stand = _stand(record, written) if record and record.under_way else []
     head = [f"cluster {cluster}   kubernetes {kubernetes}   {upgrade}", *stand]
     tables = [*head, "", *_planes(snapshot), "", *_namespaces(snapshot)]

@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 
 from ansible_collections.meshops.istio.plugins.module_utils._kube import istiods, mesh_config
-from ansible_collections.meshops.istio.plugins.module_utils._kube.cluster import Cluster
+from ansible_collections.meshops.istio.plugins.module_utils._kube.cluster import Cluster, unless_forbidden
 from ansible_collections.meshops.istio.plugins.module_utils._kube.referrers import all_pinned
-from ansible_collections.meshops.istio.plugins.module_utils._kube.roots import trusted
+from ansible_collections.meshops.istio.plugins.module_utils._kube.roots import CONFIGMAP, trusted
 from ansible_collections.meshops.istio.plugins.module_utils._kube.webhooks import rendered
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.connections import Connections, Sync, connections, refusals
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.findings import Finding, Topic, Weight
@@ -38,7 +38,9 @@ class Details:
     connected: Connections | None = None
     configs: Mapping[str, MeshConfig | None] | None = None
     roots: frozenset[str] | None = None
-    """What sidecars in the Istio namespace trust."""
+    """What sidecars in the Istio namespace trust; None also where that could not be seen."""
+    istiods: bool = True
+    """Whether their pods could be listed."""
     pinned: tuple[Pinned, ...] | None = None
     hidden: tuple[str, ...] = ()
 
@@ -49,6 +51,10 @@ class Details:
         for revision, config in (self.configs or {}).items():
             if config is None:
                 yield f"ConfigMap {config_map_of(revision)}: it could not be read, so that the mesh config of {revision} is not known."
+        if self.configs is not None and self.roots is None:
+            yield f"ConfigMap {CONFIGMAP}: this user may not see it, so that it is not known which roots sidecars trust."
+        if not self.istiods:
+            yield "The pods of istiod: this user may not list them, so that none could be asked."
         for resource in self.hidden:
             yield f"{resource}: this user may not list any, so that what there is of them is not known."
         if self.connected:
@@ -94,8 +100,8 @@ class Details:
 
     def facts(self, snapshot: Snapshot, services: Services) -> dict[str, object]:
         told: dict[str, object] = {}
-        if self.roots is not None:
-            told["trusted_roots"] = sorted(self.roots)
+        if self.configs is not None:
+            told["trusted_roots"] = None if self.roots is None else sorted(self.roots)
         if self.pinned is not None:
             told["objects"] = [
                 {
@@ -114,14 +120,16 @@ class Details:
 
 def read(cluster: Cluster, subsets: frozenset[Subset], snapshot: Snapshot, istio_namespace: str) -> Details:
     asked = subsets & {Subset.VERSIONS, Subset.CONNECTIONS}
-    found = istiods.all_istiods(cluster) if asked else ()
+    listed = unless_forbidden(lambda: istiods.all_istiods(cluster)) if asked else ()
+    found = listed or ()
     configured = Subset.MESH_CONFIG in subsets
     pinned, hidden = all_pinned(cluster) if Subset.OBJECTS in subsets else (None, ())
     return Details(
         versions=istiods.versions(cluster, found) if Subset.VERSIONS in asked else None,
         connected=connections(istiods.heard(cluster, found), snapshot) if Subset.CONNECTIONS in asked else None,
         configs={p.revision: mesh_config.read(cluster, p.namespace, p.revision) for p in snapshot.control_planes} if configured else None,
-        roots=trusted(cluster, istio_namespace) if configured else None,
+        roots=unless_forbidden(lambda: trusted(cluster, istio_namespace)) if configured else None,
+        istiods=listed is not None,
         pinned=pinned,
         hidden=hidden,
     )

@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 import typing as t
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from ansible_collections.meshops.istio.plugins.module_utils._kube import record
+from ansible_collections.meshops.istio.plugins.module_utils._kube.cluster import unless_forbidden
 from ansible_collections.meshops.istio.plugins.module_utils._kube.services import services_in
 from ansible_collections.meshops.istio.plugins.module_utils._kube.snapshot import take, what_injects
 from ansible_collections.meshops.istio.plugins.module_utils._kube.validators import all_validators
@@ -49,22 +50,28 @@ class Options:
 def run(options: Options, context: Context) -> Result:
     cluster, whole = context.cluster, Subset.WORKLOADS in options.subsets
     snapshot = take(cluster, partly=True) if whole else what_injects(cluster)
-    validators = all_validators(cluster)
-    services = services_in(cluster, _called(snapshot, validators, options.istio_namespace))
+    validators = unless_forbidden(lambda: all_validators(cluster))
+    services = services_in(cluster, _called(snapshot, validators or (), options.istio_namespace))
     details = read(cluster, options.subsets, snapshot, options.istio_namespace)
     if details.connected:
         snapshot = with_versions(snapshot, details.connected)
-    found = (*trouble(snapshot, validators, services), *details.findings(snapshot, services))
+    found = (*trouble(snapshot, validators or (), services), *details.findings(snapshot, services))
     disagreeing = disagreements(snapshot, details.connected)
-    unknown = (*snapshot.unknowns(), *details.unknowns())
+    recorded = unless_forbidden(lambda: (record.stored(cluster, options.istio_namespace),))
+    stored = recorded[0] if recorded else None
+    unknown = (*snapshot.unknowns(), *_unseen(validators, recorded, options), *services.unknowns(), *details.unknowns())
+    seen = Seen(findings=found, disagreements=disagreeing, unknown=unknown, recorded=recorded is not None)
     kubernetes = str((cluster.get("/version") or {}).get("gitVersion", "unknown")).removeprefix("v")
-    stored = record.stored(cluster, options.istio_namespace)
     name = options.cluster_name or cluster.host
-    seen = Seen(findings=found, disagreements=disagreeing, unknown=unknown)
     lines = report(snapshot, name, kubernetes, stored.record if stored else None, stored.written if stored else "", seen)
     if options.report:
         context.say("\n".join(["", *lines, ""]))
-    told: dict[str, object] = {"cluster_uid": cluster.uid(), "kubernetes": kubernetes, "report": lines, "findings": facts.findings(found)}
+    told: dict[str, object] = {
+        "cluster_uid": unless_forbidden(cluster.uid),
+        "kubernetes": kubernetes,
+        "report": lines,
+        "findings": facts.findings(found),
+    }
     if Subset.MIN in options.subsets:
         told |= _least(snapshot, validators, services, details)
     if whole:
@@ -74,6 +81,15 @@ def run(options: Options, context: Context) -> Result:
     return Result(msg=_sentence(snapshot, len(found), whole=whole), facts={**told, "unknown": list(unknown)})
 
 
+def _unseen(validators: object, recorded: object, options: Options) -> Iterator[str]:
+    """What this user may not see, each as a sentence."""
+    if validators is None:
+        yield "ValidatingWebhookConfiguration: this user may not list any, so that what there is of them is not known."
+    if recorded is None:
+        where = record.place(options.istio_namespace)
+        yield f"{where}: this user may not see it, so that it is not known whether an upgrade is under way."
+
+
 def _called(snapshot: Snapshot, validators: tuple[Validator, ...], istio_namespace: str) -> set[str]:
     """The namespaces of all that webhooks of Istio call."""
     injecting = (one.namespace for one in snapshot.injectors if one.service)
@@ -81,11 +97,11 @@ def _called(snapshot: Snapshot, validators: tuple[Validator, ...], istio_namespa
     return {istio_namespace, *injecting, *judging, *(plane.namespace for plane in snapshot.control_planes)}
 
 
-def _least(snapshot: Snapshot, validators: tuple[Validator, ...], services: Services, details: Details) -> dict[str, object]:
+def _least(snapshot: Snapshot, validators: tuple[Validator, ...] | None, services: Services, details: Details) -> dict[str, object]:
     return {
         "control_planes": [one | details.of_plane(str(one["revision"])) for one in facts.control_planes(snapshot, services)],
         "injectors": facts.injectors(snapshot, services),
-        "validators": facts.validators(validators, services),
+        "validators": None if validators is None else facts.validators(validators, services),
         "namespaces": [fact | details.of_namespace(one) for fact, one in zip(facts.namespaces(snapshot), snapshot.namespaces, strict=True)],
     }
 
