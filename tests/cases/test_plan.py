@@ -75,6 +75,22 @@ def test_the_rules_that_are_told_are_enough(tool: Tool, namespaces: Namespaces, 
     assert "patch namespaces" not in one["where"], "that one is there"
 
 
+UNREADABLE = {
+    "not there": (None, "No such file or directory"),
+    "cut off": ('{"format": 1', "it is not JSON"),
+    "else": ("[]", "is not a plan"),
+}
+
+
+@pytest.mark.parametrize("kept", UNREADABLE)
+def test_a_plan_that_cannot_be_read_is_an_error_before_anything_is_asked(tool: Tool, kept: str) -> None:
+    text, says = UNREADABLE[kept]
+    file = tool.folder / "plan.json"
+    if text is not None:
+        file.write_text(text)
+    assert says in tool.fails("upgrade_plan", revision=NEW, plan=str(file))
+
+
 def test_what_only_the_old_control_plane_reads_blocks_the_move(lab: Cluster, tool: Tool, namespaces: Namespaces) -> None:
     name = namespaces(ENABLED, [samples.deployment("api")])
     path = f"/apis/security.istio.io/v1/namespaces/{name}/authorizationpolicies"

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,6 +23,7 @@ from ansible_collections.meshops.istio.plugins.module_utils._mesh.plan import Pl
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.plan_table import COLUMNS, fitted, plan_report
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.predict import as_before
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.recipes import Choices, Recipe
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.rights import Right, missing_findings
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.saved import check_holds, read, written
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.settings import Settings
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.snapshot import Snapshot, expected_injector
@@ -222,6 +224,14 @@ def test_a_table_never_is_wider_than_the_terminal_and_loses_no_word(rows: list[l
     lines = fitted(("A", "B", "C", "D"), rows)
     assert max(map(len, lines)) <= COLUMNS
     assert sorted("".join(lines).replace(" ", "")) == sorted("ABCD" + "".join("".join(row) for row in rows).replace(" ", ""))
+
+
+def test_rules_stand_in_the_report_as_they_can_be_pasted() -> None:
+    missing = (Right("list", "pods"), Right("get", "configmaps", "", "istio-system"))
+    plan, _before = plan_of(MESH)
+    text = "\n".join(plan_report(plan.told(missing_findings(missing, "the upgrade")), "predicted: this and that", 10))
+    pasted = list(yaml.safe_load_all(text[text.index("---") : text.index("WARNINGS")]))
+    assert [one["kind"] for one in pasted] == ["ClusterRole", "Role"]
 
 
 def test_the_report_says_all_of_it_in_a_hundred_columns() -> None:

@@ -16,6 +16,8 @@ from ansible_collections.meshops.istio.plugins.module_utils._mesh.words import c
 
 COLUMNS = 100
 _GAP = "  "
+_MOST = 50
+"""Workloads that need somebody are all named, as far as anybody would read."""
 _LEAST = 8
 """No column is made narrower than that."""
 Row = Sequence[str]
@@ -30,7 +32,8 @@ def plan_report(plan: Plan, sentence: str, concurrency: int) -> list[str]:
     lines += ["", "NEEDS YOU", *(fitted(("RECIPE", "WHY", "DECIDED BY", "WORKLOADS"), needs) if needs else ["  none"])]
     lines += ["", "LEFT", *(fitted(("RECIPE", "WHY", "DECIDED BY", "WORKLOADS"), left) if left else ["  none"])]
     for title, findings in (("BLOCKERS", plan.blockers), ("WARNINGS", plan.warnings), ("NOTES", plan.notes)):
-        lines += ["", f"{title} ({len(findings)})", *(line for finding in findings for line in _finding(finding))]
+        if findings or title != "NOTES":
+            lines += ["", f"{title} ({len(findings)})", *(line for finding in findings for line in _finding(finding))]
     return [*lines, ""]
 
 
@@ -75,20 +78,21 @@ def _rows(plan: Plan, whose: str) -> list[Row]:
         mine = "" if way.by_us else "needs you" if way.needs_a_person else "left"
         if mine == whose:
             ways[str(way.recipe), way.text, way.variable or "-"].append(judged.workload.path)
-    return [(recipe, text, variable, listed(paths, most=2)) for (recipe, text, variable), paths in sorted(ways.items())]
+    most = _MOST if whose else 2  # what is restarted stands among the moves too
+    return [(recipe, text, variable, listed(paths, most)) for (recipe, text, variable), paths in sorted(ways.items())]
 
 
 def _finding(finding: Finding) -> Iterator[str]:
     yield from _wrapped(f"{finding.topic}: ", finding.what, "  ")
     for name, text in (("where", finding.where), ("why", finding.why), ("do", finding.do)):
-        for part in text.splitlines():
-            yield from _wrapped(f"{name}:".ljust(7), part, "      ")
+        first, *rest = text.splitlines() or [""]
+        if first:
+            yield from _wrapped(f"{name}:".ljust(7), first, "      ")
+        yield from rest  # YAML to be pasted, so it stands as it is
 
 
 def _wrapped(head: str, text: str, indent: str) -> list[str]:
-    """Words are never broken, so that a name or a command stays one; what begins with blanks stays as it is, as YAML does."""
-    if text[:1] == " " or len(indent + head + text) <= COLUMNS:
-        return [indent + head + text]
+    """Words are never broken, so that a name or a command stays one."""
     beyond = indent + " " * len(head)
     return textwrap.wrap(
         text, COLUMNS, initial_indent=indent + head, subsequent_indent=beyond, break_long_words=False, break_on_hyphens=False

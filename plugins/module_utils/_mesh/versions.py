@@ -57,11 +57,11 @@ def _kubernetes(to: Numbers, version: str, kubernetes: str | None) -> Iterator[F
     if least and here is None:
         yield warning(Topic.VERSIONS, "The version of Kubernetes is not known", why=f"Istio {version} needs {_minor(least)} or newer")
     elif least and here and here[:2] < least:
-        yield blocker(
+        yield warning(
             Topic.VERSIONS,
-            f"Kubernetes is too old for Istio {version}.",
+            f"Kubernetes is older than Istio {version} supports",
             where=f"the API server is {kubernetes}",
-            why=f"it needs {_minor(least)} or newer",
+            why=f"it asks for {_minor(least)} or newer; istioctl only warns too, and the proof of the new istiod tells",
             do="upgrade Kubernetes first, or choose an older Istio (mesh_version)",
         )
 
