@@ -13,6 +13,7 @@ version_added: "0.1.0"
 description:
   - Waits until every pod is Ready with a ready sidecar, container or native, of the wanted revision and version.
   - Pods of Jobs come to their end by themselves, and are not waited for. What is left to a person is named.
+  - Where it cannot be told what a new pod would get, pods are held against O(revision) if that is given, and need only be ready if not.
 author: [The meshops.istio authors (@meshops)]
 extends_documentation_fragment:
   - meshops.istio.auth

@@ -21,6 +21,7 @@ description:
     that to be done by hand.
   - Jobs are waited for. Bare pods, paused Deployments, and kinds that nobody has declared are left, and named.
   - Orphaned workloads, which would lose their sidecar, are never restarted, except with O(leaving).
+  - Workloads of which it cannot be told what their new pods would get are not restarted either, and are named with the reason.
 author: [The meshops.istio authors (@meshops)]
 extends_documentation_fragment:
   - meshops.istio.auth
