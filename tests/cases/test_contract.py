@@ -25,7 +25,7 @@ SECRET = "canary-7c1e"
 def _options(name: str) -> dict[str, dict[str, t.Any]]:
     here = {"namespaces": [name]}
     return {
-        "mesh_info": {"cluster_name": "lab"},
+        "mesh_info": {"cluster_name": "lab", "gather_subset": ["all"]},
         "control_plane": control_plane("contract", "1.30.3"),
         "namespace_injection": {**here, "revision": NEW},
         "workload_restart": {**here, "revision": NEW},

@@ -123,8 +123,9 @@ def test_what_an_uninstalled_control_plane_leaves_is_named(lab: Cluster, tool: T
         pay = namespaces({"istio.io/rev": gone}, [samples.deployment("api")])
         shop = namespaces({"istio.io/rev": tag}, [samples.deployment("web")])
         mesh.uninstall(lab, gone)
-        assert created(lab, pay, "new") == "without a sidecar"
-        assert f'service "istiod-{gone}" not found' in created(lab, shop, "new")
+        # What is on its way out may answer for a moment still
+        until(lambda: created(lab, pay, "new") == "without a sidecar", "the webhook to be gone")
+        until(lambda: f'service "istiod-{gone}" not found' in created(lab, shop, "new"), "the Service to be gone")
         found = tool.verb("mesh_info")
         refused = about(found, f'Tag "{tag}" cannot be called')
         assert refused["where"] == f"MutatingWebhookConfiguration istio-revision-tag-{tag}; namespaces {shop}"
@@ -230,6 +231,8 @@ def test_all_is_told_on_request(lab: Cluster, tool: Tool, namespaces: Namespaces
     assert heard["proxies"] >= 2
     assert not [one for one in found["disagreements"] if one["namespace"] == name]
     assert (tool.writes(), found["unknown"]) == ([], [])
+    unchecked = tool.verb("mesh_info", gather_subset=["!all", "connections"], validate_certs=False)
+    assert all(one["read"] for one in unchecked["connections"]), "commands in pods go by the same login and trust as all requests"
 
 
 def test_what_istiods_say_is_held_against_what_pods_say(lab: Cluster, tool: Tool, namespaces: Namespaces) -> None:
