@@ -21,9 +21,6 @@ IGNORED = frozenset({"kube-system", "kube-public", "kube-node-lease", "local-pat
 """Namespaces in which no istiod injects."""
 _YES_BEFORE_1_27 = frozenset({"y", "yes", "true", "on"})
 
-_Wish = Callable[[PodShape], bool | None]
-"""What a pod says for itself: a yes, a no, or nothing."""
-
 
 def answer(pod: PodShape, namespace: str, istiod: Istiod) -> Answer:
     """What cannot be told from version and settings that are not known is unknown."""
@@ -38,7 +35,7 @@ def answer(pod: PodShape, namespace: str, istiod: Istiod) -> Answer:
     return _injects(pod, istiod) if one.says is Says.INJECTS else one
 
 
-def _wishes(version: str | None) -> tuple[_Wish, ...]:
+def _wishes(version: str | None) -> tuple[Callable[[PodShape], bool | None], ...]:
     """The rule of a version; each that there is where it is not known."""
     if numbers(version) is None:
         return (_by_annotation, _by_many_words, _by_two_words)
