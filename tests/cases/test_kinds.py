@@ -226,6 +226,7 @@ def limited_rights(lab: Cluster) -> Iterator[None]:
         {"apiGroups": ["apps"], "resources": ["*"], "verbs": ["list", "watch", "patch"]},
         {"apiGroups": ["admissionregistration.k8s.io", "discovery.k8s.io"], "resources": ["*"], "verbs": ["list"]},
         {"apiGroups": [""], "resources": ["pods/eviction"], "verbs": ["create"]},
+        {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get"]},  # what istiod injects by
     ]
     group = "/apis/rbac.authorization.k8s.io/v1"
     subject = {"kind": "Group", "name": "limited", "apiGroup": "rbac.authorization.k8s.io"}
