@@ -32,10 +32,24 @@ def test_nobody_is_refused_or_without_a_sidecar_while_a_wave_moves_and_comes_bac
     assert {one for name in names for one in pods.revisions(name)} == {"default", revision}
 
 
+def test_a_template_that_the_new_control_plane_will_refuse_is_named_before_anything_is_written(
+    lab: Cluster, tool: Tool, namespaces: Namespaces, revision: str
+) -> None:
+    """By the plan: the templates that it is going to have stand in what is rendered."""
+    bad = samples.deployment("bad", 0, annotations={"inject.istio.io/templates": "nosuch"})
+    name = namespaces(ENABLED, [*APPS, bad])
+    blocked = tool.play("canary_upgrade", **variables(revision, VERSION, waves=[[name]]))
+    assert blocked.code != 0
+    assert f"deploy/bad in {name}" in blocked.said
+    assert "nosuch" in blocked.said
+    assert tool.writes() == []
+
+
 def test_a_template_that_the_new_istiod_refuses_is_found_before_a_label_moves(
     lab: Cluster, tool: Tool, namespaces: Namespaces, revision: str
 ) -> None:
-    bad = samples.deployment("bad", 0, annotations={"inject.istio.io/templates": "nosuch"})
+    """By the rehearsal: what a proxy config may hold, only an istiod knows."""
+    bad = samples.deployment("bad", 0, annotations={"proxy.istio.io/config": "no mapping"})
     names = [namespaces(ENABLED, APPS), namespaces(ENABLED, [*APPS, bad])]
     paused = tool.play("canary_upgrade", **variables(revision, VERSION, waves=[names], grace_time=1))
     assert paused.code != 0

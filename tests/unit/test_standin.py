@@ -22,7 +22,7 @@ from tests.lab.istiod import admission
 from tests.lab.istiod.connected import ABSENT, FAULT, NACK, connected
 from tests.lab.istiod.decision import Policy, injects
 from tests.lab.istiod.native import native
-from tests.lab.istiod.patch import NATIVE, REVISION, STATUS, TEMPLATES, Injection, Refused, injected
+from tests.lab.istiod.patch import CONFIG, NATIVE, REVISION, STATUS, TEMPLATES, Injection, Refused, injected
 from tests.lab.istiod.selectors import asked
 from tests.lab.istiod.settings import Identity, Settings
 from tests.unit.figures.table import Decision, Figures
@@ -76,6 +76,28 @@ def test_what_it_refuses_it_refuses_in_the_same_words(figures: Figures) -> None:
         with pytest.raises(Refused) as refused:
             injected(_pod({}, given[name]), injection, native=False)
         assert message.endswith(f"denied the request: {refused.value}"), name
+
+
+CONFIGS = {
+    "{": "yaml: line 1: did not find expected node content",
+    "[]": "json: cannot unmarshal array into Go value of type map[string]json.RawMessage",
+    "text": "json: cannot unmarshal string into Go value of type map[string]json.RawMessage",
+    "holdApplicationUntilProxyStarts: true": "",
+    "nosuchField: 1": "",
+    "": "",
+}
+"""What real 1.29.6 and 1.30.3 said to a proxy.istio.io/config on 2026-11-26; nothing where they injected."""
+
+
+@pytest.mark.parametrize("given", CONFIGS)
+def test_a_proxy_config_that_is_none_is_refused_in_the_same_words(given: str) -> None:
+    told = ""
+    try:
+        injected(_pod({}, {CONFIG: given}), OLD, native=False)
+    except Refused as refused:
+        told = str(refused)
+    why = f"invalid value '{given}' for annotation '{CONFIG}': failed to convert to apply proxy config: {CONFIGS[given]}"
+    assert told == (f"failed to run injection template: 1 error occurred:\n\t* {why}\n\n" if CONFIGS[given] else "")
 
 
 def test_a_proxy_is_told_in_the_same_form(figures: Figures) -> None:

@@ -14,12 +14,14 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+import yaml
+
 from ..api import Json
 from . import proxy
 from .versions import at_least
 
 STATUS, REVISION, TEMPLATES = "sidecar.istio.io/status", "istio.io/rev", "inject.istio.io/templates"
-NATIVE, OVERRIDES = "sidecar.istio.io/nativeSidecar", "proxy.istio.io/overrides"
+NATIVE, OVERRIDES, CONFIG = "sidecar.istio.io/nativeSidecar", "proxy.istio.io/overrides", "proxy.istio.io/config"
 PROXY_IMAGE, PROXY_IMAGE_TYPE = "sidecar.istio.io/proxyImage", "sidecar.istio.io/proxyImageType"
 QUANTITIES = tuple(f"sidecar.istio.io/proxy{what}" for what in ("CPU", "CPULimit", "Memory", "MemoryLimit"))
 QUANTITY = "^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$"
@@ -57,6 +59,7 @@ def injected(pod: Json, injection: Injection, *, native: bool) -> Json:
     annotations = _annotations(pod)
     gateway = _gateway(annotations, injection)
     _check_quantities(annotations)
+    _check_config(annotations)
     name, owner = _workload(pod)
     image = _image(annotations, injection.image)
     sidecar = proxy.container(image, name, owner, injection.address, injection.cluster, injection.network, gateway=gateway)
@@ -127,10 +130,27 @@ def _gateway(annotations: Mapping[str, str], injection: Injection) -> bool:
 def _check_quantities(annotations: Mapping[str, str]) -> None:
     for name in QUANTITIES:
         if name in annotations and not re.match(QUANTITY, annotations[name]):
-            wrong = (
-                f"invalid value '{annotations[name]}' for annotation '{name}': quantities must match the regular expression '{QUANTITY}'"
-            )
-            raise Refused(f"failed to run injection template: 1 error occurred:\n\t* {wrong}\n\n")
+            raise _invalid(annotations, name, f"quantities must match the regular expression '{QUANTITY}'")
+
+
+def _check_config(annotations: Mapping[str, str]) -> None:
+    """Seen with real 1.29.6 and 1.30.3 on 2026-11-26; what stands in a mapping is not looked at here."""
+    given = annotations.get(CONFIG, "")
+    try:
+        found = yaml.safe_load(given)
+    except yaml.YAMLError:
+        raise _invalid(
+            annotations, CONFIG, "failed to convert to apply proxy config: yaml: line 1: did not find expected node content"
+        ) from None
+    if found is not None and not isinstance(found, dict):
+        kind = "array" if isinstance(found, list) else "string"
+        why = f"json: cannot unmarshal {kind} into Go value of type map[string]json.RawMessage"
+        raise _invalid(annotations, CONFIG, f"failed to convert to apply proxy config: {why}")
+
+
+def _invalid(annotations: Mapping[str, str], name: str, why: str) -> Refused:
+    wrong = f"invalid value '{annotations[name]}' for annotation '{name}': {why}"
+    return Refused(f"failed to run injection template: 1 error occurred:\n\t* {wrong}\n\n")
 
 
 def _image(annotations: Mapping[str, str], image: str) -> str:
