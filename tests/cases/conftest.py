@@ -117,6 +117,8 @@ def other_lab() -> Iterator[Cluster]:
     try:
         istioctl.install(cluster)
         mesh.wait_ready(cluster)
+        # else its validators would still change by themselves while two answers are compared
+        cluster.api.until(istioctl.VALIDATING, _all_insist, timeout=60, what="the validators' failurePolicy Fail")
         cluster.api.post(f"/apis/apps/v1/namespaces/{mesh.NAMESPACE}/deployments", samples.gateway())
         cluster.api.post("/api/v1/namespaces", samples.namespace("shop", samples.INJECTED))
         cluster.api.post("/apis/apps/v1/namespaces/shop/deployments", samples.deployment("api"))
@@ -124,6 +126,10 @@ def other_lab() -> Iterator[Cluster]:
         yield cluster
     finally:
         cluster.stop()
+
+
+def _all_insist(validators: list[Json]) -> bool:
+    return all(entry["failurePolicy"] == "Fail" for validator in validators for entry in validator["webhooks"])
 
 
 @pytest.fixture(scope="session")
