@@ -28,6 +28,8 @@ START = export PATH="$(CALLERS_PATH)"; for p in python3 python3.13 python3.12 py
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 8))' 2>/dev/null && exec "$$p" tests/tools/setup.py
 BIN := $(CURDIR)/.venv/bin
 RUN := $(BIN)/python
+# Each of the two has clusters of its own; a file's tests stay together, since they share them.
+SIDE_BY_SIDE := -n 2 --dist loadfile
 
 export PATH := $(BIN):$(PATH)
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.venv/collections
@@ -55,7 +57,7 @@ unit: floor
 	@$(RUN) -m pytest -q tests/unit
 
 lab-test: setup
-	@$(RUN) -m pytest -q tests/cases
+	@$(RUN) -m pytest -q $(SIDE_BY_SIDE) tests/cases
 
 judge: setup
 	@test -n "$(LAB_ISTIO_BIN)" || { echo "LAB_ISTIO_BIN names no folder of real Istio: CONTRIBUTING.md says what belongs into it" >&2; exit 1; }
@@ -64,7 +66,7 @@ judge: setup
 test: setup
 	@$(RUN) -m tests.tools.lint
 	@$(RUN) -m tests.tools.floor
-	@$(RUN) -m pytest -q tests/unit tests/cases
+	@$(RUN) -m pytest -q $(SIDE_BY_SIDE) tests/unit tests/cases
 	@$(RUN) -m tests.tools.scenario
 
 molecule: setup
