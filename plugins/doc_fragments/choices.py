@@ -72,3 +72,14 @@ options:
     choices: [report, evict]
     default: report
 """
+
+    BASELINE = r"""
+options:
+  baseline:
+    description:
+      - What was unhealthy before the upgrade, as C(record.baseline) of M(meshops.istio.upgrade_state) gives it.
+      - A workload in it does not fail the task as long as it is no worse than it was. It is named in a warning, when it has not come
+        right within O(grace_time).
+    type: dict
+    default: {}
+"""

@@ -20,6 +20,7 @@ extends_documentation_fragment:
   - meshops.istio.auth
   - meshops.istio.attributes
   - meshops.istio.istio_namespace
+  - meshops.istio.choices.baseline
   - meshops.istio.wait
 attributes:
   check_mode:

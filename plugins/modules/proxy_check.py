@@ -20,6 +20,7 @@ extends_documentation_fragment:
   - meshops.istio.attributes
   - meshops.istio.attributes.reads
   - meshops.istio.choices
+  - meshops.istio.choices.baseline
   - meshops.istio.wait
 options:
   namespaces:

@@ -91,7 +91,9 @@ cluster_uid:
   returned: success
   type: str
 record:
-  description: The record, or null.
+  description:
+    - The record, or null.
+    - C(baseline) in it is what was unhealthy before the first write, by workload, each with C(available), C(wanted) and C(why).
   returned: success
   type: dict
 pending:

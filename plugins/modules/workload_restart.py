@@ -29,6 +29,7 @@ extends_documentation_fragment:
   - meshops.istio.attributes.writes
   - meshops.istio.choices
   - meshops.istio.choices.decided
+  - meshops.istio.choices.baseline
   - meshops.istio.wait
 options:
   namespaces:

@@ -168,6 +168,28 @@ STANDINGS = {
 }
 
 
+WAS_FULL = 'FailedCreate: pods "api-1" is forbidden: exceeded quota: q, requested: pods=1, used: pods=3, limited: pods=3'
+DEAD = Answer(refusal=Refusal(By.UNREACHABLE, "rev.namespace", "no endpoints"))
+BORNE = {
+    "a full quota, where an old pod goes first": (dataclasses.replace(INJECTED, goes_first=True), FULL, True),
+    "a policy, where an old pod goes first": (dataclasses.replace(INJECTED, goes_first=True), DENIED, False),
+    "a full quota that was full before": (dataclasses.replace(INJECTED, ill=WAS_FULL), FULL, True),
+    "a policy, where it was a quota before": (dataclasses.replace(INJECTED, ill=WAS_FULL), DENIED, False),
+    "a policy, where pods were missing for a reason that nobody told": (dataclasses.replace(INJECTED, ill=""), DENIED, True),
+    "a webhook that cannot be called": (dataclasses.replace(INJECTED, ill="", goes_first=True), DEAD, False),
+    "a refusal, where pods only crashed": (dataclasses.replace(INJECTED, ill="app: CrashLoopBackOff"), DENIED, False),
+    "what is not refused, and is wrong": (dataclasses.replace(INJECTED, ill=""), OLD, False),
+}
+
+
+@pytest.mark.parametrize(("subject", "answer", "borne"), BORNE.values(), ids=BORNE)
+def test_a_refusal_of_before_stops_nothing(subject: Subject, answer: Answer, borne: bool) -> None:
+    assert subject.bears(answer) is borne
+    assert (standing(subject, Said(answer, 3, 60), STALE) is Standing.PROVED) is borne
+    if borne:
+        assert standing(subject, Said(answer, 3, 1), STALE) is Standing.OPEN, "it may be an answer from a cache"
+
+
 @pytest.mark.parametrize(("said", "how"), STANDINGS.values(), ids=STANDINGS)
 def test_an_answer_counts_when_it_stays(said: Said | None, how: Standing) -> None:
     assert standing(THRICE, said, STALE) is how

@@ -138,7 +138,13 @@ def places(value: object, here: Place = ()) -> Iterator[Place]:
 def put(value: t.Any, place: Place, junk: object) -> None:
     *way, last = t.cast("tuple[t.Any, ...]", place)
     for key in way:
-        value = value.get(key) if isinstance(value, dict) else value[key] if isinstance(value, list) and value else None
+        value = (
+            value.get(key)
+            if isinstance(value, dict)
+            else value[key]
+            if isinstance(value, list) and isinstance(key, int) and key < len(value)
+            else None
+        )
     if isinstance(value, dict) or (isinstance(value, list) and isinstance(last, int) and last < len(value)):
         value[last] = junk
 

@@ -186,7 +186,8 @@ def test_a_gateway_is_no_orphan_and_is_told_where_it_moves() -> None:
 def test_what_is_unhealthy_already_is_told_before_anything_moves() -> None:
     sick = replace(deployment("web", "shop"), replicas=2, total=2, updated=2, available=1)
     assert lines(plan(mesh((SHOP,), ((sick, proxy()),)))) == (
-        "deploy/web in shop is unhealthy already, 1 of 2 pods: its restart may not come to an end.",
+        "deploy/web in shop is unhealthy already, 1 of 2 pods: its restart may not come to an end, and does not"
+        " stop a wave as long as it is no worse than when the upgrade begins; kubectl -n shop describe deploy/web.",
     )
 
 

@@ -68,6 +68,24 @@ def test_what_goes_on_failing_ends_it_when_the_grace_time_is_over(events: float)
         waited(forever(FAILING), grace=7, events=events)
 
 
+BORNE = Progress(1, 2, borne=("deploy/ill in shop is no worse",))
+
+
+def test_what_is_borne_has_the_grace_time_and_then_ends_the_wait() -> None:
+    assert waited(forever(BORNE), grace=7).now == 107
+    assert waited(forever(BORNE), grace=60, timeout=7).now == 107
+    assert waited(iter([BORNE, BORNE, Progress(2, 2)]), grace=60).now == 102, "it has come right"
+
+
+def test_what_is_borne_ends_nothing_while_something_else_is_left_or_it_gets_further() -> None:
+    with pytest.raises(Late):
+        waited(forever(Progress(1, 3, borne=BORNE.borne)), grace=7, timeout=30)
+    with pytest.raises(MeshError, match="the quota is used up"):
+        waited(forever(Progress(0, 2, failing=FAILING.failing, borne=BORNE.borne)), grace=7)
+    further = [Progress(0, 1, borne=BORNE.borne, pods=number) for number in range(10) for _turn in range(5)]
+    assert waited(iter([*further, *further[-1:] * 9]), grace=7).now == 152
+
+
 def test_a_timeout_says_what_was_waited_for_and_what_to_do() -> None:
     with pytest.raises(Late) as late:
         waited(forever(WAITING), timeout=30)

@@ -9,6 +9,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from ansible_collections.meshops.istio.plugins.module_utils._kube.cluster import ApiError, Cluster, Json
+from ansible_collections.meshops.istio.plugins.module_utils._kube.demands import demands
+from ansible_collections.meshops.istio.plugins.module_utils._kube.json_values import mapping, number
 from ansible_collections.meshops.istio.plugins.module_utils._kube.workloads import (
     KINDS,
     MAKERS,
@@ -137,7 +139,9 @@ def _template(kind: str, source: _Source, item: Json) -> Template:
         name=name,
         uid=metadata["uid"],
         template=shape(template),
+        replicas=number(item, "spec", "replicas", default=1),
         proxy_image_set=PROXY_IMAGE in annotations,
+        demands=demands(kind, mapping(item, "spec")),
     )
     return Template(workload, pod, any(one["name"] == PROXY for one in containers))
 

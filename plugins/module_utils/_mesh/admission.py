@@ -110,6 +110,12 @@ def refusal(message: str) -> Refusal:
     return Refusal(By.OTHER, "", message)
 
 
+def same_refusal(now: str, was: str) -> bool:
+    """Who refuses is the same; the words differ by the names of pods and by numbers."""
+    one = refusal(now)
+    return one.by is not By.OTHER and one == refusal(was)
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What a new pod came to."""
@@ -132,6 +138,10 @@ class Subject:
     """The revision that a sidecar must be of, where the user says it."""
     has: str | None = None
     """The revision whose sidecar its new pods get today, where the question is what becomes of it: it must not lose it."""
+    ill: str | None = None
+    """Why it was ill before the upgrade, where it was: empty where nothing said why."""
+    goes_first: bool = False
+    """An old pod goes before the new one comes, so that a full quota has room then."""
     times: int = 1
     """How often in a row the answer must be as predicted."""
 
@@ -142,6 +152,14 @@ class Subject:
     @property
     def at(self) -> str:
         return f"{self.workload.short} in {self.workload.namespace}"
+
+    def bears(self, answer: Answer) -> bool:
+        """A refusal that keeps nothing back that was not kept back before, or would not be when the time comes."""
+        if answer.refusal is None or answer.refusal.by is By.UNREACHABLE:
+            return False
+        if self.goes_first and answer.refusal.by is By.QUOTA:
+            return True
+        return self.ill == "" or (self.ill is not None and answer.refusal == refusal(self.ill))
 
     def problem(self, answer: Answer) -> str:
         """Why this answer is not as it should be, as a sentence without its end; empty where it is."""
@@ -196,6 +214,8 @@ def standing(subject: Subject, last: Said | None, stale: float) -> Standing:
     """``stale`` is for how many seconds an answer that is not as predicted may be one from a cache."""
     if last is None:
         return Standing.OPEN
+    if subject.bears(last.answer):
+        return Standing.PROVED if last.seconds >= stale else Standing.OPEN
     if not subject.problem(last.answer):
         return Standing.PROVED if last.times >= subject.times else Standing.OPEN
     if last.answer.refusal and last.answer.refusal.passing:

@@ -85,6 +85,11 @@ class Replacing:
         surge, missing = _share(self.surge, replicas, up=True), _share(self.unavailable, replicas, up=False)
         return (surge, missing) if surge or missing else (0, 1)
 
+    def beside(self, replicas: int) -> bool:
+        """A new pod has to be ready beside the old ones before the first of them goes."""
+        surge, missing = self.at_most(replicas)
+        return replicas > 0 and not self.recreate and surge > 0 and missing == 0
+
 
 def _share(text: str, replicas: int, *, up: bool) -> int:
     number = text.removesuffix("%")

@@ -51,11 +51,7 @@ def disruption_findings(ways: Ways, pods: Iterable[Pod], around: Around, sidecar
 
 def surges(workload: Workload, way: Way) -> bool:
     """A new pod has to be ready beside the old ones before the first of them goes."""
-    replacing = workload.demands.replacing
-    if way.recipe is not Recipe.STAMP or workload.kind not in ("Deployment", "DaemonSet") or replacing.recreate or not workload.replicas:
-        return False
-    surge, missing = replacing.at_most(workload.replicas)
-    return surge > 0 and missing == 0
+    return way.recipe is Recipe.STAMP and workload.demands.replacing.beside(workload.replicas)
 
 
 def _by_its_strategy(workload: Workload, way: Way) -> Iterator[Finding]:
@@ -86,7 +82,7 @@ def _by_its_strategy(workload: Workload, way: Way) -> Iterator[Finding]:
             why="so their stale pods are evicted one at a time",
             do="leave their namespaces out (mesh_exclude) if that is to stay a person's decision",
         )
-    elif rolling(workload) and way.recipe is Recipe.STAMP:
+    elif rolling(workload) and workload.total != workload.updated and way.recipe is Recipe.STAMP:
         yield warning(
             _TOPIC,
             "A rollout is under way already",

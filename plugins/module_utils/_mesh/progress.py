@@ -25,6 +25,14 @@ class Progress:
     again: float | None = None
     """Seconds after which to ask again although nothing was seen to change, where somebody has said so; None where there is no need."""
 
+    borne: tuple[str, ...] = ()
+    """What is not done and no worse than before the upgrade, each as a sentence: when nothing else is left, and none of it has come right
+    within the grace time, the wait is over."""
+
+    @property
+    def only_borne(self) -> bool:
+        return bool(self.borne) and self.done + len(self.borne) >= self.total and not self.failing
+
     @property
     def finished(self) -> bool:
         return self.done >= self.total

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.baseline import Baseline
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.baseline import read as read_baseline
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.errors import MeshError
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.namespaces import PRIOR, Asks, Namespace, move_to
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.recipes import always_restarted
@@ -57,6 +59,8 @@ class Record:
     """Waves that are done."""
     started: str
     by: str
+    baseline: Baseline = field(default_factory=dict)
+    """What was ill before the first write."""
     paused: Pause | None = None
     """None while a run is at it, and where one was cut off: who is killed, or ended with the batch, writes nothing any more."""
 
@@ -88,8 +92,9 @@ def read(text: str | None) -> Record | None:
             raise ValueError("another format")
         found["waves"] = tuple(tuple(wave) for wave in found["waves"])
         paused = Pause(**found["paused"]) if found.get("paused") else None  # older records do not know the word
-        return Record(**{**found, "phase": Phase(found["phase"]), "paused": paused})
-    except (ValueError, TypeError, KeyError, AttributeError) as problem:
+        ill = read_baseline(found.get("baseline"))  # nor this one
+        return Record(**{**found, "phase": Phase(found["phase"]), "paused": paused, "baseline": ill})
+    except (MeshError, ValueError, TypeError, KeyError, AttributeError) as problem:
         raise MeshError(
             "The record of the upgrade cannot be read.",
             where=f"ConfigMap {NAME}, key {KEY}",
@@ -132,7 +137,9 @@ def begun(record: Record | None, wanted: Record, snapshot: Snapshot) -> Record:
     same = record.waves == wanted.waves
     phase, wave = (record.phase, record.wave) if same and record.phase is Phase.RUNNING else (Phase.RUNNING, 0)
     namespaces = {**record.namespaces, **wanted.namespaces}  # with the UIDs of today: one may have been made anew
-    return replace(record, version=wanted.version, waves=wanted.waves, namespaces=namespaces, phase=phase, wave=wave)
+    more = {path: ill for path, ill in wanted.baseline.items() if path.partition("/")[0] not in record.namespaces}
+    ill = wanted.baseline if record.phase is Phase.DONE else {**more, **record.baseline}  # as it was before that upgrade's first write
+    return replace(record, version=wanted.version, waves=wanted.waves, namespaces=namespaces, phase=phase, wave=wave, baseline=ill)
 
 
 def pending(waves: tuple[tuple[str, ...], ...], revision: str, snapshot: Snapshot) -> tuple[int, ...]:

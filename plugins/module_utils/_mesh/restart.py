@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.baseline import Baseline, borne
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.budgets import exhausted
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.evict import next_eviction, replaced, unexpected
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.ledger import Action, Begun, Delete, Ledger, Stamp, seen
@@ -35,6 +36,8 @@ class Task:
     back: bool = False
     """The namespaces have their former labels again: restarts of ours are taken back, also where they are stuck half way."""
     choices: Choices = field(default_factory=Choices)
+    baseline: Baseline = field(default_factory=dict)
+    """What was ill before the upgrade, and does not stop it as long as it is no worse."""
 
     def wants(self, judged: Judged) -> bool:
         """Whether it has pods that should be others, whoever may replace them."""
@@ -80,7 +83,7 @@ class _Part:
 def next_restarts(now: Snapshot, task: Task, ledger: Ledger) -> Step:
     """What to do next so that at most so many workloads roll at a time, and how far the whole is."""
     here = sorted(now.within(task.namespaces), key=lambda judged: judged.workload.path)
-    parts = {judged.workload.uid: part for judged in here if (part := _part(judged, now, task, ledger))}
+    parts = {judged.workload.uid: _borne(part, judged, task) for judged in here if (part := _part(judged, now, task, ledger))}
     flying = [part for part in parts.values() if part.flying]
     ready = [part for part in parts.values() if part.actions and not part.flying]
     starting = ready[: max(task.concurrency - len(flying), 0)]
@@ -89,6 +92,12 @@ def next_restarts(now: Snapshot, task: Task, ledger: Ledger) -> Step:
     done = sum(part.progress.finished for part in parts.values()) + len(ledger.begun.keys() - parts.keys())  # those were deleted meanwhile
     total = len(parts.keys() | ledger.begun.keys())
     return Step(actions, replace(whole, done=done, total=total))
+
+
+def _borne(part: _Part, judged: Judged, task: Task) -> _Part:
+    """What is borne takes no turn from what comes after it."""
+    progress = part.progress if part.actions else borne(part.progress, judged, task.baseline)
+    return replace(part, progress=progress, flying=part.flying and not progress.borne)
 
 
 def _part(judged: Judged, now: Snapshot, task: Task, ledger: Ledger) -> _Part | None:
@@ -114,7 +123,7 @@ def _part(judged: Judged, now: Snapshot, task: Task, ledger: Ledger) -> _Part | 
 def _stamp(judged: Judged, now: Snapshot, task: Task, ledger: Ledger) -> _Part:
     workload = judged.workload
     taken_back = task.takes_back(judged, now)
-    if rolling(workload) and not taken_back and not _astray(judged, task):
+    if rolling(workload) and not taken_back and not _astray(judged, task) and not _short(judged, task):
         deadlock = _deadlocked(judged, task, ledger)
         return _Part(rollout(workload, judged.pods, ours=False), (Delete(judged, deadlock),) if deadlock else (), flying=True)
     if not taken_back and not rolling(workload) and _behind(judged):
@@ -187,6 +196,13 @@ def _astray(judged: Judged, task: Task) -> bool:
     newest = [pod for pod in judged.pods if workload.stamp and pod.shape.annotations.get(STAMP) == workload.stamp]
     wrong = [pod for pod in newest if not judged.as_wanted(pod)]
     return any(task.back or (pod.waiting and not pod.ready) for pod in wrong)
+
+
+def _short(judged: Judged, task: Task) -> bool:
+    """Pods of it were missing before the upgrade and are still, and no other is being replaced: there is no rollout to wait for."""
+    workload = judged.workload
+    known = workload.path in task.baseline and workload.observed >= workload.generation
+    return known and workload.total == workload.updated < workload.replicas
 
 
 def _deadlocked(judged: Judged, task: Task, ledger: Ledger) -> Pod | None:

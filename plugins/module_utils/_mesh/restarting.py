@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.baseline import ill
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.budgets import exhausted
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.findings import Finding, Topic, blocker, warning
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.recipes import Recipe, Way, way_of
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.rollout import at, rolling
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.rollout import at
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.snapshot import Snapshot
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.waves import Target
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.words import listed
@@ -57,10 +58,14 @@ def _stale_findings(after: Snapshot, judged: Judged, way: Way, target: Target) -
         yield warning(Topic.DISRUPTION, f"{at(workload)} is not restarted, {way.sentence()}")
     if not way.by_us:
         return
-    if not rolling(workload) and workload.available < workload.replicas:
-        there = f"{workload.available} of {workload.replicas} pods"
-        what, why = f"{at(workload)} is unhealthy already, {there}", "its restart may not come to an end"
-        yield warning(Topic.DISRUPTION, what, why=why)
+    was = ill(judged)
+    if was:
+        yield warning(
+            Topic.DISRUPTION,
+            f"{at(workload)} is unhealthy already, {was.text()}",
+            why="its restart may not come to an end, and does not stop a wave as long as it is no worse than when the upgrade begins",
+            do=f"kubectl -n {workload.namespace} describe {workload.short}",
+        )
     budget = exhausted(after.budgets, workload.namespace, workload.template.labels)
     if budget and way.recipe is Recipe.EVICT:
         why = f"{budget} allows no eviction now, and its pods are evicted only when it does"

@@ -63,7 +63,7 @@ def rollout(workload: Workload, pods: Iterable[Pod], *, ours: bool = True) -> Pr
 def trouble(workload: Workload, pods: Iterable[Pod], line: str, *, ours: bool = True) -> Progress:
     """What stands in the way of pods that should become ready; ``line`` says how far they are."""
     stuck = next((pod for pod in pods if pod.waiting and not pod.deleting and not pod.finished), None)
-    reason = workload.failure or (f"pod {stuck.name}: {_waiting(stuck)}" if stuck else "")
+    reason = workload.failure or (f"pod {stuck.name}: {waits_for(stuck)}" if stuck else "")
     if not reason:
         return Progress(0, 1, (line,))
     problem = MeshError(
@@ -83,7 +83,7 @@ def at(workload: Workload) -> str:
     return f"{workload.short} in {workload.namespace}"
 
 
-def _waiting(pod: Pod) -> str:
+def waits_for(pod: Pod) -> str:
     return f"{pod.container}: {pod.waiting}" if pod.container else pod.waiting
 
 
@@ -106,6 +106,7 @@ def together(parts: Sequence[Progress]) -> Progress:
         fatal=next((part.fatal for part in parts if part.fatal), None),
         failing=next((part.failing for part in parts if part.failing), None),
         pods=sum(part.pods for part in parts),
+        borne=tuple(line for part in parts for line in part.borne),
     )
 
 

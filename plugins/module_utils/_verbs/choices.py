@@ -34,6 +34,9 @@ CHOICES: dict[str, t.Any] = {
     **RECIPES,
 }
 
+BASELINE: dict[str, t.Any] = {"baseline": {"type": "dict", "default": {}}}
+"""What was ill before, as the record of an upgrade holds it."""
+
 
 def choices_of(params: Mapping[str, t.Any]) -> Choices:
     """Raises MeshError for a recipe that says too little, or that is for a kind which has one."""

@@ -17,7 +17,8 @@ from ansible_collections.meshops.istio.plugins.module_utils._kube.cluster import
 from ansible_collections.meshops.istio.plugins.module_utils._kube.scratch import left, remove, scratch
 from ansible_collections.meshops.istio.plugins.module_utils._kube.snapshot import what_injects
 from ansible_collections.meshops.istio.plugins.module_utils._kube.templates import Template, in_namespaces, plain
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.admission import Answer, Subject, progress, several
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.admission import Answer, Refusal, Subject, progress, several
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.baseline import Baseline, read
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.errors import MeshError
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.injection import Injector
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.predict import predict
@@ -26,6 +27,7 @@ from ansible_collections.meshops.istio.plugins.module_utils._mesh.roots import c
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.snapshot import Snapshot
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.words import count, listed
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.workloads import Proxy
+from ansible_collections.meshops.istio.plugins.module_utils._verbs.choices import BASELINE
 from ansible_collections.meshops.istio.plugins.module_utils._verbs.verb import ISTIO_NAMESPACE, WAIT, Context, Difference, Result, Verb
 from ansible_collections.meshops.istio.plugins.module_utils._verbs.wait import Patience, wait_until
 
@@ -36,12 +38,15 @@ SPEC: dict[str, t.Any] = {
     "revision": {"type": "str"},
     "version": {"type": "str"},
     "from_revision": {"type": "str"},
+    **BASELINE,
     **ISTIO_NAMESPACE,
     **WAIT,
 }
 _PATH = re.compile(r"[^/]+/[^/]+/[^/]+")
 _STALE = 5.0
 """Seconds after which an answer that is not as predicted is no stale one any more."""
+_REPLACED = frozenset({"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "ReplicationController"})
+"""Kinds whose pods somebody makes anew."""
 _CONTROLLERS = "Pod Security and policies may judge a controller's pods otherwise"
 
 
@@ -56,6 +61,7 @@ class Options:
     version: str | None
     old: str | None
     istio_namespace: str
+    baseline: Baseline
     patience: Patience
 
     @classmethod
@@ -79,6 +85,7 @@ class Options:
             version=params["version"],
             old=params["from_revision"],
             istio_namespace=params["istio_namespace"],
+            baseline=read(params["baseline"]),
             patience=Patience.of(params),
         )
 
@@ -110,6 +117,8 @@ class Found:
 
     @property
     def told(self) -> str:
+        if self.answer and self.answer.refusal:
+            return "a refusal that stops nothing"
         return _told(self.proxy) if self.answer or self.subject.decision.known else "an outcome that is not known"
 
 
@@ -128,7 +137,8 @@ def _asked(options: Options, context: Context) -> Result:
     found, hidden = in_namespaces(context.cluster, options.within)
     asked = _rehearsal if options.question == "rehearsal" else _probe
     result = asked(options, context, snapshot, _chosen(options, found))
-    return replace(result, warnings=tuple(f"This user may not list {kind}s: nothing is known of them." for kind in hidden))
+    unseen = (f"This user may not list {kind}s: nothing is known of them." for kind in hidden)
+    return replace(result, warnings=(*result.warnings, *unseen))
 
 
 def _chosen(options: Options, templates: Sequence[Template]) -> tuple[Template, ...]:
@@ -232,12 +242,15 @@ def _subject(options: Options, seen: Snapshot, template: Template) -> Subject:
     decision = seen.decide(template.workload.namespace, template.workload.template)
     given = options.version and (decision.revision == options.revision or not decision.known)
     version = options.version if given else seen.versions.get(decision.revision or "")
+    was, workload = options.baseline.get(template.workload.path), template.workload
     return Subject(
-        workload=template.workload,
+        workload=workload,
         decision=decision,
         version=None if template.workload.proxy_image_set else version,
         own_proxy=template.own_proxy,
         wanted=options.revision,
+        ill=was.why if was else None,
+        goes_first=workload.kind in _REPLACED and not workload.demands.replacing.beside(workload.replicas),
     )
 
 
@@ -271,7 +284,14 @@ def _result(options: Options, found: Sequence[Found], done: str, who: str = "") 
         msg=f"{count(len(found), 'workload')} {done}" + (f": {got}" if got else "") + (f"; judged as user {who}" if who else ""),
         facts={"workloads": [_facts(one) for one in found], "judged_as": who or None},
         predicted=predicted,
+        warnings=tuple(_borne(one.subject, one.answer.refusal) for one in found if one.answer and one.answer.refusal),
     )
+
+
+def _borne(subject: Subject, refusal: Refusal) -> str:
+    """What is refused now, and stops nothing."""
+    why = "it was ill before the upgrade" if subject.ill is not None else "an old pod of it goes before the new one comes"
+    return f"{subject.at}: {refusal.text()}; this stops nothing, since {why}."
 
 
 def _told(proxy: tuple[str | None, str | None, bool | None] | None) -> str:

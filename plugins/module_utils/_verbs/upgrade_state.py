@@ -18,6 +18,7 @@ from ansible_collections.meshops.istio.plugins.module_utils._kube import record 
 from ansible_collections.meshops.istio.plugins.module_utils._kube import stock as stocks
 from ansible_collections.meshops.istio.plugins.module_utils._kube.rights import check_rights
 from ansible_collections.meshops.istio.plugins.module_utils._kube.snapshot import take
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.baseline import baseline
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.errors import MeshError
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.record import (
     NAME,
@@ -158,6 +159,7 @@ def _new(options: Options, snapshot: Snapshot) -> Record:
         old=options.old,
         waves=options.waves,
         namespaces={name: snapshot.namespace[name].uid for name in names if name in snapshot.namespace},
+        baseline=baseline(snapshot, names),
         phase=Phase.RUNNING,
         wave=0,
         started=_now(),
@@ -187,6 +189,7 @@ def _facts(record: Record) -> dict[str, object]:
         "waves_done": record.wave,
         "started": record.started,
         "by": record.by,
+        "baseline": {path: asdict(was) for path, was in record.baseline.items()},
         "paused": asdict(record.paused) if record.paused else None,
     }
 

@@ -51,25 +51,34 @@ class Late(MeshError):
     kind = "timeout"
 
 
-def wait_until(what: str, follow: Followed, step: Callable[[], Progress], context: Context, patience: Patience) -> None:
-    """Returns when the step is finished; raises its fatal error at once, a failing one after the grace time."""
+def wait_until(what: str, follow: Followed, step: Callable[[], Progress], context: Context, patience: Patience) -> Progress:
+    """Returns when the step is finished; raises its fatal error at once, a failing one after the grace time.
+
+    What is borne has the grace time to come right, from when nothing else is left and each time that it gets further.
+    """
     start = context.clock()
     most, got_further = (0, 0), 0.0
     said, said_at = "", -SAY_EVERY
     failing_since: float | None = None
+    borne_since: float | None = None
     while True:
         progress = step()
         now = context.clock() - start
         if progress.fatal:
             raise progress.fatal
         if progress.finished:
-            return
+            return progress
         if (progress.done, progress.pods) > most:
             most, got_further = (progress.done, progress.pods), now
         failing_since = None if progress.failing is None else now if failing_since is None else failing_since
+        borne_since = None if not progress.only_borne else now if borne_since is None else max(borne_since, got_further)
         patient_until = got_further + patience.timeout
+        if borne_since is not None:
+            patient_until = min(patient_until, borne_since + patience.grace)
         if failing_since is not None:
             patient_until = min(patient_until, failing_since + patience.grace)
+        if now >= patient_until and borne_since is not None:
+            return progress
         if now >= patient_until:
             raise progress.failing or _late(what, progress, patience, follow.lost)
         line = _line(what, progress, follow.lost)

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from ansible_collections.meshops.istio.plugins.module_utils._kube import restarts
 from ansible_collections.meshops.istio.plugins.module_utils._kube.rolling import Live
 from ansible_collections.meshops.istio.plugins.module_utils._kube.snapshot import take
+from ansible_collections.meshops.istio.plugins.module_utils._mesh import baseline
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.errors import MeshError
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.ledger import Action, Delete, Evict, Ledger, Stamp
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.predict import predict, predict_restored, predict_unlabelled
@@ -23,7 +24,7 @@ from ansible_collections.meshops.istio.plugins.module_utils._mesh.rollout import
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.snapshot import Snapshot
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.words import count
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.workloads import Judged, Pod, Standing
-from ansible_collections.meshops.istio.plugins.module_utils._verbs.choices import CHOICES, choices_of
+from ansible_collections.meshops.istio.plugins.module_utils._verbs.choices import BASELINE, CHOICES, choices_of
 from ansible_collections.meshops.istio.plugins.module_utils._verbs.verb import WAIT, Context, Difference, Result, Verb
 from ansible_collections.meshops.istio.plugins.module_utils._verbs.wait import Patience, wait_until
 
@@ -34,6 +35,7 @@ SPEC: dict[str, t.Any] = {
     "restored": {"type": "bool", "default": False},
     "leaving": {"type": "str"},
     "concurrency": {"type": "int", "default": 10},
+    **BASELINE,
     **CHOICES,
     **WAIT,
 }
@@ -60,6 +62,7 @@ class Options:
                 leaving=params["leaving"],
                 back=params["restored"],
                 choices=choices_of(params),
+                baseline=baseline.read(params["baseline"]),
             ),
             revision=params["revision"],
             version=params["version"],
@@ -86,7 +89,7 @@ def run(options: Options, context: Context) -> Result:
         msg=f"{count(len(touched), 'workload')} {'would restart' if context.check_mode else 'restarted'}",
         differences=tuple(_difference(judged) for judged in touched.values()),
         facts={"restarted": list(touched), "evicted": [f"{pod.namespace}/pod/{pod.name}" for pod in done.pods]},
-        warnings=(*_left_alone(options.task, snapshot, context), *snapshot.unknowns()),
+        warnings=(*(f"{line}." for line in done.borne), *_left_alone(options.task, snapshot, context), *snapshot.unknowns()),
         predicted=context.check_mode,
     )
 
@@ -107,6 +110,8 @@ class Done:
 
     touched: dict[str, Judged] = field(default_factory=dict)
     pods: list[Pod] = field(default_factory=list)
+    borne: tuple[str, ...] = ()
+    """What did not come to its end, as each was before the upgrade."""
 
 
 def _roll(options: Options, context: Context, snapshot: Snapshot, done: Done) -> tuple[str, ...]:
@@ -127,7 +132,7 @@ def _roll(options: Options, context: Context, snapshot: Snapshot, done: Done) ->
                     denied[_pod(action)] = still[_pod(action)] = now + (answer.seconds or _DENIED_SECONDS)
             return replace(found.progress, again=max(min(still.values()) - now, 0.0)) if still else found.progress
 
-        wait_until("restarts", live.follow, step, context, options.patience)
+        done.borne = wait_until("restarts", live.follow, step, context, options.patience).borne
         return live.snapshot().hidden
 
 
