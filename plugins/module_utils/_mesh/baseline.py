@@ -38,7 +38,7 @@ class Ill:
         return f"{self.available} of {self.wanted} pods" + (f" ({self.why.partition('; ')[0]})" if self.why else "")
 
 
-Baseline: t.TypeAlias = "Mapping[str, Ill]"
+Baseline: t.TypeAlias = Mapping[str, Ill]
 """By path: ``pay/deploy/api``."""
 
 

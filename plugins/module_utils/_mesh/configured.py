@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.findings import Finding, Topic, Weight, blocker, warning
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.findings import Finding, Topic, blocker, note, warning
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.mesh_config import MeshConfig
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.referrers import Pinned
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision import REVISION
@@ -109,4 +109,4 @@ def outside_findings(
         )
     if not stands:
         why = "it is known only once the new control plane runs; it is compared then, before anything moves, and another one ends it there"
-        yield Finding(Weight.NOTE, Topic.MEANING, "Whether both control planes have the same root of trust is a gate of its own", why=why)
+        yield note(Topic.MEANING, "Whether both control planes have the same root of trust is a gate of its own", why=why)

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.findings import Finding, Topic, Weight
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.findings import Finding, Topic, note, warning
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.snapshot import Snapshot
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.words import listed
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.workloads import Pod
@@ -122,8 +122,7 @@ def refusals(connected: Connections) -> Iterator[Finding]:
     pending = [f"{c.namespace}/{c.pod}" for one in connected.heard for c in one.connections if c.sync is Sync.PENDING]
     if refused:
         istiod, first = refused[0]
-        yield Finding(
-            Weight.WARNING,
+        yield warning(
             Topic.PROXIES,
             "Proxies refuse the configuration that their istiod sends.",
             where=listed([f"{c.namespace}/{c.pod}" for _istiod, c in refused], _MOST),
@@ -131,8 +130,7 @@ def refusals(connected: Connections) -> Iterator[Finding]:
             do=f"find the object behind it: kubectl -n {istiod.namespace} logs {istiod.name}; an EnvoyFilter is a usual one",
         )
     if pending:
-        yield Finding(
-            Weight.NOTE,
+        yield note(
             Topic.PROXIES,
             "Some proxies had not taken the newest configuration yet.",
             where=listed(pending, _MOST),

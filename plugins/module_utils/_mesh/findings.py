@@ -73,6 +73,10 @@ def warning(topic: Topic, what: str, *, where: str = "", why: str = "", do: str 
     return Finding(Weight.WARNING, topic, what, where, why, do)
 
 
+def note(topic: Topic, what: str, *, where: str = "", why: str = "", do: str = "") -> Finding:
+    return Finding(Weight.NOTE, topic, what, where, why, do)
+
+
 def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """Blockers first, each by its topic; within a topic as they were found. What is found twice is told once."""
     weights, topics = tuple(Weight), tuple(Topic)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.findings import Finding, Topic, Weight
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.findings import Finding, Topic, warning
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.namespaces import Namespace
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision import DEFAULT
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.selectors import Selector
@@ -53,8 +53,7 @@ def undiscovered(snapshot: Snapshot, configs: Mapping[str, MeshConfig | None]) -
             continue
         unseen = [name for name in snapshot.injected_by(revision) if not config.discovers(snapshot.namespace[name])]
         if unseen:
-            yield Finding(
-                Weight.WARNING,
+            yield warning(
                 Topic.MEANING,
                 f'Namespaces get sidecars of "{revision}", which does not look at them.',
                 where=f"namespaces {listed(sorted(unseen), _MOST)}",
@@ -70,8 +69,7 @@ def differing_roots(snapshot: Snapshot, trusted: frozenset[str]) -> Iterator[Fin
     known = {revision: found for revision, found in roots.items() if found}
     if len(set(known.values()) | ({trusted} if trusted and known else set())) > 1:
         shown = [f"{revision}: {_short(found)}" for revision, found in known.items()]
-        yield Finding(
-            Weight.WARNING,
+        yield warning(
             Topic.MEANING,
             "There is more than one root of trust.",
             where="; ".join([*shown, *([f"given out to sidecars: {_short(trusted)}"] if trusted else [])]),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.findings import Finding, Topic, Weight, gathered
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.findings import Finding, Topic, Weight, gathered, note, warning
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.holders import Keeper, keeper
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.namespaces import INJECTION, Move
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision import REVISION
@@ -34,8 +34,7 @@ def _of_namespace(move: Move) -> Iterator[Finding]:
                 yield _label(move, label, holder.manager, who)
     files = sorted({INJECTION, REVISION} & namespace.held.applied)
     if files and not told:
-        yield Finding(
-            Weight.NOTE,
+        yield note(
             Topic.OWNERSHIP,
             f"Label {' and '.join(files)} stands in the file that these namespaces were applied from",
             where=f"namespace {namespace.name}",
@@ -66,8 +65,7 @@ def _of_workload(workload: Workload) -> Iterator[Finding]:
     trimming = [(holder, who) for holder in held.by.get(TEMPLATE, ()) if (who := keeper(holder)) and who.trims]
     for holder, who in (stamped or trimming)[:1]:
         source = held.source or "its source"
-        yield Finding(
-            Weight.WARNING,
+        yield warning(
             Topic.OWNERSHIP,
             f"{who.name} would take the stamp of a restart back, and with that all pods roll once more",
             where=at(workload),
@@ -75,8 +73,7 @@ def _of_workload(workload: Workload) -> Iterator[Finding]:
             do=f"in its source: leave {STAMP} out of the template and have it ignored",
         )
     if held.owner and not stamped:
-        yield Finding(
-            Weight.WARNING,
+        yield warning(
             Topic.OWNERSHIP,
             f"Workloads that a {held.owner.partition('/')[0]} has made are restarted, and its operator may take the stamp back",
             where=f"{at(workload)}, of {held.owner}",

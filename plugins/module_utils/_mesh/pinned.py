@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.findings import Finding, Topic, Weight
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.findings import Finding, Topic, warning
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.referrers import Pinned
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision import REVISION
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.services import Services
@@ -35,8 +35,7 @@ def unread(pinned: Iterable[Pinned], snapshot: Snapshot, services: Services) -> 
     lost = [one for one in pinned if reader(one, snapshot, services) is None]
     if lost:
         first = lost[0]
-        yield Finding(
-            Weight.WARNING,
+        yield warning(
             Topic.MEANING,
             "Objects of Istio are read by no control plane.",
             where=listed([f"{one.path} ({one.revision})" for one in lost], _MOST),

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.findings import Finding, Topic, Weight
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.findings import Finding, Topic, Weight, note, warning
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.injection import Injector, Outcome
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.namespaces import DATAPLANE_MODE, INJECTION, Namespace
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision import DEFAULT, REVISION
@@ -67,8 +67,7 @@ def _uncallable(snapshot: Snapshot, services: Services) -> Iterator[Finding]:
         lenient = all(entry.lenient for entry in injector.entries)
         ignored = "the API server goes on without it (failurePolicy Ignore): new pods get no sidecar, silently"
         strict = "what the API server cannot ask it refuses (failurePolicy Fail): nothing that is injected there can start"
-        yield Finding(
-            Weight.WARNING,
+        yield warning(
             Topic.INJECTION,
             f"{name} cannot be called: pods that ask for it {'get no sidecar' if lenient else 'are refused'}.",
             where=f"MutatingWebhookConfiguration {injector.name}{who}",
@@ -99,8 +98,7 @@ def _refused_objects(snapshot: Snapshot, validators: Sequence[Validator], servic
     for one in validators:
         why = _why_silent(one, services)
         if why and one.fails:
-            yield Finding(
-                Weight.WARNING,
+            yield warning(
                 Topic.VALIDATION,
                 f"Objects of Istio are refused: {'the default validator' if one.default else 'a validator'} cannot be called.",
                 where=f"ValidatingWebhookConfiguration {one.name}",
@@ -114,8 +112,7 @@ def _unjudged(snapshot: Snapshot, validators: Sequence[Validator], services: Ser
         why = _why_silent(one, services)
         if why and not one.fails:
             which = "the default validator" if one.default else "a validator"
-            yield Finding(
-                Weight.WARNING,
+            yield warning(
                 Topic.VALIDATION,
                 f"Objects of Istio are stored without being judged: {which} points nowhere.",
                 where=f"ValidatingWebhookConfiguration {one.name}",
@@ -153,8 +150,7 @@ def _unserved_namespaces(snapshot: Snapshot) -> Iterator[Finding]:
         if label and snapshot.gets(one.name).known and not snapshot.gets(one.name).asked:
             asking[label].append(one.name)
     for label, names in sorted(asking.items()):
-        yield Finding(
-            Weight.WARNING,
+        yield warning(
             Topic.INJECTION,
             f"Namespaces ask for sidecars by {label}, which nobody serves.",
             where=f"namespaces {listed(sorted(names), _MOST)}",
@@ -205,8 +201,7 @@ def _unserved_pods(snapshot: Snapshot) -> Iterator[Finding]:
         and not any(snapshot.namespace[judged.workload.namespace].asks.labels().values())
     ]
     if lost:
-        yield Finding(
-            Weight.WARNING,
+        yield warning(
             Topic.INJECTION,
             "Workloads ask for a sidecar by their own labels, and nobody serves them.",
             where=listed(lost, _MOST),
@@ -226,8 +221,7 @@ def _deserted(snapshot: Snapshot) -> Iterator[Finding]:
             if revision not in there and revision != "unknown":
                 left[revision].append(judged)
     for revision, workloads in sorted(left.items()):
-        yield Finding(
-            Weight.WARNING,
+        yield warning(
             Topic.PROXIES,
             f'Proxies of "{revision}" run on without a control plane.',
             where=listed([judged.workload.path for judged in workloads], _MOST),
@@ -239,8 +233,7 @@ def _deserted(snapshot: Snapshot) -> Iterator[Finding]:
 def _gateways(snapshot: Snapshot) -> Iterator[Finding]:
     lost = [j.workload.path for j in snapshot.judged if j.workload.gateway is Gateway.INJECTED and j.decision.outcome is Outcome.NONE]
     if lost:
-        yield Finding(
-            Weight.WARNING,
+        yield warning(
             Topic.INJECTION,
             "Gateways are made by injection, and nobody would inject them.",
             where=listed(lost, _MOST),
@@ -257,8 +250,7 @@ def _twice(snapshot: Snapshot) -> Iterator[Finding]:
             taken[tuple(injector.name for injector in gets.asked)].append(one.name)
     for injectors, names in sorted(taken.items()):
         gets = snapshot.gets(names[0])
-        yield Finding(
-            Weight.WARNING,
+        yield warning(
             Topic.INJECTION,
             f"Pods are taken by {len(injectors)} injectors.",
             where=f"MutatingWebhookConfigurations {listed(injectors, _MOST)}; namespaces {listed(sorted(names), _MOST)}",
@@ -271,8 +263,7 @@ def _both_labels(snapshot: Snapshot) -> Iterator[Finding]:
     both = [one for one in _there(snapshot) if one.asks.injection is not None and one.asks.revision is not None]
     if both:
         first = both[0]
-        yield Finding(
-            Weight.WARNING,
+        yield warning(
             Topic.INJECTION,
             f"Namespaces have both labels: {INJECTION} counts, and {REVISION} does not.",
             where="; ".join(f"{one.name} ({one.asks.text()})" for one in both[:_MOST]),
@@ -285,8 +276,7 @@ def _both_labels(snapshot: Snapshot) -> Iterator[Finding]:
 def _ambient(snapshot: Snapshot) -> Iterator[Finding]:
     both = [one for one in _there(snapshot) if one.labels.get(DATAPLANE_MODE) == _AMBIENT and snapshot.gets(one.name).revision]
     if both:
-        yield Finding(
-            Weight.WARNING,
+        yield warning(
             Topic.INJECTION,
             "Namespaces are in ambient mode, and their pods get sidecars all the same.",
             where="; ".join(f"{one.name} ({one.asks.text()})" for one in both[:_MOST]),
@@ -303,8 +293,7 @@ def _disabled(snapshot: Snapshot) -> Iterator[Finding]:
         tag = next((one for one in snapshot.injectors if one.tag == DEFAULT and not one.disabled), None)
         where = f"MutatingWebhookConfiguration {injector.name}"
         if injector.alias == DEFAULT and tag:
-            yield Finding(
-                Weight.NOTE,
+            yield note(
                 Topic.INJECTION,
                 "The unrevisioned injector is disabled, and the default tag does its work.",
                 where=f"{where}; tag default is {tag.name}, and points at {tag.revision}",

@@ -15,7 +15,7 @@ from ansible_collections.meshops.istio.plugins.module_utils._kube.referrers impo
 from ansible_collections.meshops.istio.plugins.module_utils._kube.roots import CONFIGMAP, trusted
 from ansible_collections.meshops.istio.plugins.module_utils._kube.webhooks import rendered
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.connections import Connections, Sync, connections, refusals
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.findings import Finding, Topic, Weight
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.findings import Finding, Topic, note
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.mesh_config import (
     MeshConfig,
     config_map_of,
@@ -74,8 +74,7 @@ class Details:
         for said in self.versions or ():
             image = snapshot.versions.get(said.istiod.revision)
             if image and said.version and said.version != image:
-                yield Finding(
-                    Weight.NOTE,
+                yield note(
                     Topic.VERSIONS,
                     f"An istiod is {said.version}, and its image says {image}.",
                     where=said.istiod.path,
