@@ -278,7 +278,7 @@ def test_a_gateway_that_carries_the_label_of_a_control_plane_stays(lab: Cluster,
         back = samples.gateway(name)["spec"]["template"]["metadata"]
         lab.api.patch(f"{gateways}/{name}", {"spec": {"template": {"metadata": back}}})
         samples.wait_ready(lab.api, [mesh.NAMESPACE])
-        assert tool.verb("control_plane", revision=old, state="absent", helm=HELM)["changed"]
+        assert tool.changes("control_plane", revision=old, state="absent", helm=HELM)
         labels = lab.api.get(f"{gateways}/{name}")["metadata"]["labels"]
         assert labels["istio.io/rev"] == old, "it carries the label of the one that went, and is there"
     finally:

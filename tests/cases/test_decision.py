@@ -125,4 +125,4 @@ def test_who_may_not_see_the_settings_is_told_that_nothing_is_known(
     done = tool.verb("workload_restart", check_mode=True, namespaces=[name], **reader)
     assert (done["changed"], done["restarted"]) == (False, [])
     assert any(f"deploy/api in {name} is not restarted" in warning for warning in done["warnings"]), done
-    assert tool.verb("workload_restart", check_mode=True, namespaces=[name])["changed"], "who may see them is told that it is stale"
+    assert tool.changes("workload_restart", check_mode=True, namespaces=[name]), "who may see them is told that it is stale"

@@ -37,19 +37,19 @@ def test_a_control_plane_comes_and_goes(lab: Cluster, tool: Tool, revision: str)
     asked = control_plane(revision, VERSION)
     would = tool.verb("control_plane", check_mode=True, **asked)
     assert (would["changed"], would["predicted"], tool.writes()) == (True, True, [])
-    assert tool.verb("control_plane", **asked)["changed"]
+    assert tool.changes("control_plane", **asked)
     mesh.wait_ready(lab, revision, timeout=1)
     written = tool.writes()
-    assert not tool.verb("control_plane", **asked)["changed"]
+    assert not tool.changes("control_plane", **asked)
     assert tool.writes() == written
     changed = {**asked, "values": {"global": {"tag": VERSION}, "autoscaleMin": 2}}
-    assert tool.verb("control_plane", **changed)["changed"]
+    assert tool.changes("control_plane", **changed)
     written = tool.writes()
-    assert not tool.verb("control_plane", **changed)["changed"]
+    assert not tool.changes("control_plane", **changed)
     assert tool.writes() == written
-    assert tool.verb("control_plane", **asked, state="absent")["changed"]
+    assert tool.changes("control_plane", **asked, state="absent")
     assert not mesh.installed(lab, revision)
-    assert not tool.verb("control_plane", **asked, state="absent")["changed"]
+    assert not tool.changes("control_plane", **asked, state="absent")
 
 
 def test_a_control_plane_whose_image_cannot_be_pulled_fails_at_once(tool: Tool, revision: str) -> None:
@@ -106,14 +106,14 @@ def test_an_operation_of_helm_that_was_killed_is_done_again(lab: Cluster, tool: 
     again = tool.verb("control_plane", **asked, grace_time=1)
     assert again["changed"], again
     assert any("helm was killed during its last operation" in line for line in tool.said)
-    assert not tool.verb("control_plane", **asked)["changed"]
+    assert not tool.changes("control_plane", **asked)
 
 
 def test_what_a_killed_helm_left_can_be_removed(lab: Cluster, tool: Tool, revision: str) -> None:
     asked = control_plane(revision, VERSION)
     tool.verb("control_plane", **asked)
     _pending(lab, revision)
-    assert tool.verb("control_plane", **asked, state="absent", grace_time=0)["changed"]
+    assert tool.changes("control_plane", **asked, state="absent", grace_time=0)
     assert not mesh.installed(lab, revision)
 
 
@@ -135,7 +135,7 @@ def test_an_operation_of_somebody_elses_helm_may_come_to_its_end(lab: Cluster, t
     timer = threading.Timer(1.5, finish)
     timer.start()
     try:
-        assert not tool.verb("control_plane", **asked, grace_time=0)["changed"]
+        assert not tool.changes("control_plane", **asked, grace_time=0)
     finally:
         timer.join()
     assert any("waiting for another helm, which has it as pending-install" in line for line in tool.said)
@@ -220,7 +220,7 @@ def test_a_path_may_begin_at_home(tool: Tool, revision: str, monkeypatch: pytest
     (tmp_path / "bin").symlink_to(binaries())
     asked = control_plane(revision, VERSION, chart="~/charts/istiod", helm="~/bin/helm")
     monkeypatch.setenv("HOME", str(tmp_path))  # only now: the lab's programs are found by it too
-    assert tool.verb("control_plane", check_mode=True, **asked)["changed"]
+    assert tool.changes("control_plane", check_mode=True, **asked)
 
 
 def test_a_helm_that_is_not_there_is_told_where_a_control_plane_goes_too(tool: Tool, revision: str) -> None:

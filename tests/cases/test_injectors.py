@@ -53,21 +53,21 @@ def test_an_injector_is_made_and_nobody_is_refused(lab: Cluster, tool: Tool, nam
         assert made["name"] == f"istio-sidecar-injector-{revision}"
         pods.wait(revision)
         assert tool.writes() == [f"create {MUTATING}", f"update {path_of(revision)}"], "it matches nothing until istiod has filled it in"
-        assert not tool.verb("injection_webhook", revision=revision)["changed"], "although istiod has written its caBundle"
+        assert not tool.changes("injection_webhook", revision=revision), "although istiod has written its caBundle"
     assert not [answer for answer in pods.harmed if answer.refused], "before, pods had no sidecars; refused is another thing"
     assert asked(lab.api.get(path_of(revision))) == asked(_rendered(revision))
     assert f"namespace {name}" in tool.fails("injection_webhook", revision=revision, state="disabled")
     assert f"namespace {name}" in tool.fails("injection_webhook", revision=revision, state="absent")
     lab.api.patch(f"/api/v1/namespaces/{name}", {"metadata": {"labels": {"istio.io/rev": NEW}}})
     before = lab.api.get(path_of(revision))
-    assert tool.verb("injection_webhook", revision=revision, state="disabled")["changed"]
-    assert not tool.verb("injection_webhook", revision=revision, state="disabled")["changed"]
-    assert tool.verb("injection_webhook", revision=revision)["changed"]
+    assert tool.changes("injection_webhook", revision=revision, state="disabled")
+    assert not tool.changes("injection_webhook", revision=revision, state="disabled")
+    assert tool.changes("injection_webhook", revision=revision)
     assert lab.api.get(path_of(revision))["webhooks"] == before["webhooks"]
-    assert tool.verb("injection_webhook", check_mode=True, revision=revision, state="absent")["changed"]
+    assert tool.changes("injection_webhook", check_mode=True, revision=revision, state="absent")
     assert is_there(lab, path_of(revision))
-    assert tool.verb("injection_webhook", revision=revision, state="absent")["changed"]
-    assert not tool.verb("injection_webhook", revision=revision, state="absent")["changed"]
+    assert tool.changes("injection_webhook", revision=revision, state="absent")
+    assert not tool.changes("injection_webhook", revision=revision, state="absent")
     assert not is_there(lab, path_of(revision))
 
 
@@ -96,13 +96,13 @@ def test_one_that_was_killed_is_finished(
 def test_an_istiod_elsewhere_is_called_by_url(lab: Cluster, tool: Tool, as_it_was: None) -> None:
     made = tool.verb("injection_webhook", revision="managed", url=URL)
     assert not made.get("failed"), made["msg"]
-    assert not tool.verb("injection_webhook", revision="managed", url=URL)["changed"]
+    assert not tool.changes("injection_webhook", revision="managed", url=URL)
     clients = [entry["clientConfig"] for entry in lab.api.get(path_of("managed"))["webhooks"]]
     assert clients == [{"url": URL}] * 2, "no empty caBundle"
-    assert tool.verb("injection_webhook", revision="managed", url=URL, ca_bundle=PEM)["changed"]
-    assert not tool.verb("injection_webhook", revision="managed", url=URL, ca_bundle=base64.b64encode(PEM.encode()).decode())["changed"]
+    assert tool.changes("injection_webhook", revision="managed", url=URL, ca_bundle=PEM)
+    assert not tool.changes("injection_webhook", revision="managed", url=URL, ca_bundle=base64.b64encode(PEM.encode()).decode())
     assert base64.b64decode(lab.api.get(path_of("managed"))["webhooks"][0]["clientConfig"]["caBundle"]).decode().strip() == PEM
-    assert tool.verb("injection_webhook", revision="managed", state="absent")["changed"]
+    assert tool.changes("injection_webhook", revision="managed", state="absent")
 
 
 def test_what_1_9_had_is_given_back_exactly(lab: Cluster, tool: Tool, as_it_was: None) -> None:
@@ -110,10 +110,10 @@ def test_what_1_9_had_is_given_back_exactly(lab: Cluster, tool: Tool, as_it_was:
     name = "istio-sidecar-injector-asm-195-2"
     lab.api.post(MUTATING, _of_1_9(lab, name))
     before = lab.api.get(f"{MUTATING}/{name}")
-    assert tool.verb("injection_webhook", revision="asm-195-2", state="disabled")["changed"]
+    assert tool.changes("injection_webhook", revision="asm-195-2", state="disabled")
     never = {"matchLabels": {"istio.io/deactivated": "never-match"}}
     assert asked(lab.api.get(f"{MUTATING}/{name}")) == {"sidecar-injector.istio.io": (never, never)}
-    assert tool.verb("injection_webhook", revision="asm-195-2", service="istiod-1-30-3")["changed"]
+    assert tool.changes("injection_webhook", revision="asm-195-2", service="istiod-1-30-3")
     after = lab.api.get(f"{MUTATING}/{name}")
     for kept in ("resourceVersion", "managedFields", "generation"):
         for item in (before, after):
@@ -152,10 +152,10 @@ def _of_1_9(lab: Cluster, name: str) -> Json:
 def test_what_a_default_tag_took_over_from_is_given_back(lab: Cluster, tool: Tool, as_it_was: None) -> None:
     """To helm, exactly as helm had it; but not beside the tag, since both would be asked."""
     before = lab.api.get(INJECTOR)
-    assert tool.verb("revision_tag", tag="default", revision=NEW)["changed"]
+    assert tool.changes("revision_tag", tag="default", revision=NEW)
     assert f"{istioctl.DEFAULT_TAG}: a namespace with istio.io/rev=default" in tool.fails("injection_webhook", revision=OLD)
-    assert tool.verb("revision_tag", tag="default", state="absent")["changed"]
-    assert tool.verb("injection_webhook", revision=OLD)["changed"]
+    assert tool.changes("revision_tag", tag="default", state="absent")
+    assert tool.changes("injection_webhook", revision=OLD)
     after = lab.api.get(INJECTOR)
     assert (after["webhooks"], after["metadata"]["annotations"], after["metadata"]["labels"]) == (
         before["webhooks"],
@@ -169,7 +169,7 @@ def test_what_belongs_to_others_is_left_to_them(lab: Cluster, other_lab: Cluster
         assert f"of helm release istiod-{NEW}" in tool.fails("injection_webhook", revision=NEW, state=state)
     message = Tool(other_lab, tmp_path).fails("injection_webhook", revision=OLD)
     assert "of an installation by istioctl" in message
-    assert tool.verb("injection_webhook", revision="managed", url=URL)["changed"]
+    assert tool.changes("injection_webhook", revision="managed", url=URL)
     recorded = Identity("admissionregistration.k8s.io", "MutatingWebhookConfiguration", "", "istio-sidecar-injector-managed")
     record = {
         "metadata": {"name": "meshops-objects-managed"},
@@ -194,7 +194,7 @@ def test_what_cannot_be_is_refused_before_the_first_write(lab: Cluster, tool: To
         ({"revision": "managed", "state": "disabled"}, 'There is no injector of revision "managed"'),
     ):
         assert said in tool.fails("injection_webhook", **options)
-    assert tool.verb("revision_tag", tag="managed", revision=NEW)["changed"]
+    assert tool.changes("revision_tag", tag="managed", revision=NEW)
     message = tool.fails("injection_webhook", revision="managed", url=URL)
     assert "istio-revision-tag-managed: a namespace with istio.io/rev=managed" in message
 

@@ -117,7 +117,7 @@ def test_every_kind_restarts_by_its_own_recipe_and_is_given_back(lab: Cluster, t
     assert {path.rpartition("/")[2] for path in proved["workloads"]} == FORMS.keys()
 
     written = tool.writes()
-    assert not tool.verb("workload_restart", namespaces=[name], jobs="report")["changed"]
+    assert not tool.changes("workload_restart", namespaces=[name], jobs="report")
     assert tool.writes() == written
 
     move_back(tool, name)
@@ -144,8 +144,8 @@ def test_a_namespace_leaves_the_mesh_and_comes_back(lab: Cluster, tool: Tool, na
     assert sidecars(lab, name) == {form: {None} for form in FORMS}
     assert not tool.verb("proxy_check", namespaces=[name], wait_timeout=60).get("failed")
     written = tool.writes()
-    assert not tool.verb("namespace_injection", state="absent", namespaces=[name])["changed"]
-    assert not tool.verb("workload_restart", **left)["changed"]
+    assert not tool.changes("namespace_injection", state="absent", namespaces=[name])
+    assert not tool.changes("workload_restart", **left)
     assert tool.writes() == written
 
     tool.play("rollback").succeeded()

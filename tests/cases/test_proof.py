@@ -125,4 +125,4 @@ def test_where_pods_run_the_new_revision_already_the_way_back_stays_recorded(lab
     assert labels(lab, [name]) == before
     assert PRIOR in annotations(lab, [name])[0]
     assert f"Pods in {name} run 1-30-3 already" in undone["warnings"][0]
-    assert tool.verb("namespace_injection", state="undone", namespaces=[name], revision="1-30-3")["changed"] is False
+    assert not tool.changes("namespace_injection", state="undone", namespaces=[name], revision="1-30-3")

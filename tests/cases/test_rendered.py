@@ -65,7 +65,7 @@ def test_a_control_plane_comes_and_goes(lab: Cluster, tool: Tool, revision: str,
     assert (gone["changed"], gone["predicted"], of_revision(lab, revision)) == (True, True, there)
     tool.verb("control_plane", revision=revision, provider=provider, state="absent")
     assert of_revision(lab, revision) == set()
-    assert not tool.verb("control_plane", revision=revision, provider=provider, state="absent")["changed"]
+    assert not tool.changes("control_plane", revision=revision, provider=provider, state="absent")
 
 
 @providers
@@ -132,7 +132,7 @@ def test_what_is_not_rendered_any_more_goes_and_nothing_else(lab: Cluster, tool:
     there = of_revision(lab, revision)
     assert f"configmaps/values-{revision}" not in there
     assert {f"roles/istiod-{revision}", f"serviceaccounts/istiod-{revision}"} <= there
-    assert not tool.verb("control_plane", **by_manifests(tmp_path, revision, VERSION, left))["changed"]
+    assert not tool.changes("control_plane", **by_manifests(tmp_path, revision, VERSION, left))
 
 
 def test_what_somebody_else_made_is_not_taken_over(lab: Cluster, tool: Tool, revision: str, tmp_path: Path) -> None:
@@ -188,9 +188,9 @@ def test_shared_objects_are_applied_with_consent_only(lab: Cluster, tool: Tool, 
     objects = [item for item in generated(tmp_path, revision, VERSION, profile="default") if not _of_base(item)]
     applied = by_manifests(tmp_path, revision, VERSION, objects)
     try:
-        assert tool.verb("control_plane", **applied, apply_shared=True)["changed"]
+        assert tool.changes("control_plane", **applied, apply_shared=True)
         assert lab.api.get(gateways)["metadata"]["name"]
-        assert not tool.verb("control_plane", **applied, apply_shared=True)["changed"]
+        assert not tool.changes("control_plane", **applied, apply_shared=True)
         tool.verb("control_plane", revision=revision, provider="manifests", state="absent")
         assert lab.api.get(gateways)["metadata"]["name"], "what is shared is never removed"
     finally:
@@ -365,7 +365,7 @@ def test_what_is_half_applied_is_told_and_the_rest_follows(lab: Cluster, tool: T
     assert "exceeded quota" in failed["error"]["reason"]
     tool.verb("control_plane", **asked)
     mesh.wait_ready(lab, revision, timeout=1)
-    assert not tool.verb("control_plane", **asked)["changed"]
+    assert not tool.changes("control_plane", **asked)
 
 
 def _of(objects: list[Json], kind: str, name: str = "") -> Json:

@@ -74,7 +74,7 @@ def test_the_first_default_tag_takes_over_and_goes_back(lab: Cluster, tool: Tool
             f"create {SERVICES}",
             f"update {INJECTOR}",
         ], "the validator first, and the old injector is disabled when the tag works"
-        assert not tool.verb("revision_tag", tag="default", revision=NEW)["changed"]
+        assert not tool.changes("revision_tag", tag="default", revision=NEW)
         assert len(tool.writes()) == 4, "a second run writes nothing"
         assert "still followed" in (message := tool.fails("revision_tag", tag="default", state="absent"))
         assert f"namespace {shop}" in message
@@ -103,7 +103,7 @@ def test_the_default_tag_of_istioctl_follows(installed_by_istioctl: Cluster, tmp
             for path in (DEFAULT_TAG, VALIDATOR):
                 assert (called(lab, path), labels(lab, path)["istio.io/rev"]) == ({service}, revision)
             assert lab.api.get(f"{SERVICES}/istiod-revision-tag-default")["spec"]["selector"]["app"] == "istiod"
-            assert not tool.verb("revision_tag", tag="default", revision=revision)["changed"]
+            assert not tool.changes("revision_tag", tag="default", revision=revision)
     assert pods.harmed == []
     assert pods.revisions("shop") == {OLD, NEW}
     assert not [name for name in labels(lab, DEFAULT_TAG) if "operator.istio.io" in name], "istioctl uninstall would take it along"
@@ -111,7 +111,7 @@ def test_the_default_tag_of_istioctl_follows(installed_by_istioctl: Cluster, tmp
 
 
 def test_a_tag_is_made_and_moved_and_removed(lab: Cluster, tool: Tool, namespaces: Namespaces, as_it_was: None) -> None:
-    assert tool.verb("revision_tag", tag="prod", revision=OLD)["changed"]
+    assert tool.changes("revision_tag", tag="prod", revision=OLD)
     name = namespaces({"istio.io/rev": "prod"}, [samples.deployment("api")])
     with Stream(lab, name) as pods:
         for revision in (NEW, OLD, NEW):
@@ -124,10 +124,10 @@ def test_a_tag_is_made_and_moved_and_removed(lab: Cluster, tool: Tool, namespace
     assert bundles == own
     assert f"namespace {name}" in tool.fails("revision_tag", tag="prod", state="absent")
     lab.api.patch(f"/api/v1/namespaces/{name}", {"metadata": {"labels": {"istio.io/rev": NEW}}})
-    assert tool.verb("revision_tag", check_mode=True, tag="prod", state="absent")["changed"]
+    assert tool.changes("revision_tag", check_mode=True, tag="prod", state="absent")
     assert is_there(lab, f"{MUTATING}/istio-revision-tag-prod")
-    assert tool.verb("revision_tag", tag="prod", state="absent")["changed"]
-    assert not tool.verb("revision_tag", tag="prod", state="absent")["changed"]
+    assert tool.changes("revision_tag", tag="prod", state="absent")
+    assert not tool.changes("revision_tag", tag="prod", state="absent")
     assert not is_there(lab, f"{MUTATING}/istio-revision-tag-prod")
     assert not is_there(lab, f"{SERVICES}/istiod-revision-tag-prod")
     assert is_there(lab, VALIDATOR), "that is not part of this tag"
@@ -199,7 +199,7 @@ def test_a_dangling_tag_is_pointed_at_what_is_there(lab: Cluster, tool: Tool, na
 
 
 def test_a_dangling_tag_that_nobody_follows_is_removed(lab: Cluster, tool: Tool, dangling: str) -> None:
-    assert tool.verb("revision_tag", tag=dangling, state="absent")["changed"]
+    assert tool.changes("revision_tag", tag=dangling, state="absent")
     assert not is_there(lab, f"{MUTATING}/istio-revision-tag-prod")
     assert not is_there(lab, f"{SERVICES}/istiod-revision-tag-prod")
 
@@ -217,7 +217,7 @@ def test_only_the_default_validator_moves(lab: Cluster, tool: Tool, as_it_was: N
     invalid = {"apiVersion": "networking.istio.io/v1", "kind": "VirtualService", "metadata": {"name": "none"}, "spec": {}}
     with pytest.raises(ApiProblem, match="at least one host"):
         lab.api.post("/apis/networking.istio.io/v1/namespaces/default/virtualservices", invalid, dryRun="All")
-    assert not tool.verb("revision_tag", tag="default", revision=NEW, validator_only=True)["changed"]
+    assert not tool.changes("revision_tag", tag="default", revision=NEW, validator_only=True)
 
 
 def test_what_cannot_be_is_refused_before_the_first_write(lab: Cluster, tool: Tool, as_it_was: None) -> None:
@@ -272,7 +272,7 @@ def test_a_tag_that_helm_renders_is_helms(lab: Cluster, tool: Tool, revision: st
         message = tool.fails("revision_tag", tag="stable", **options)
         assert f"release istiod-{revision}" in message
         assert "revisionTags" in message
-    assert not tool.verb("revision_tag", tag="stable", revision=revision)["changed"], "it is there already, as helm has made it"
+    assert not tool.changes("revision_tag", tag="stable", revision=revision), "it is there already, as helm has made it"
 
 
 def test_a_tag_that_istioctl_made_of_helms_injector_is_nobodys(lab: Cluster, tool: Tool, as_it_was: None) -> None:
@@ -280,8 +280,8 @@ def test_a_tag_that_istioctl_made_of_helms_injector_is_nobodys(lab: Cluster, too
     istioctl.tag_set(lab, "prod", NEW)
     copied = {"metadata": {"annotations": {"meta.helm.sh/release-name": f"istiod-{NEW}", "meta.helm.sh/release-namespace": mesh.NAMESPACE}}}
     lab.api.patch(f"{MUTATING}/istio-revision-tag-prod", copied, fieldManager=istioctl.TAGGER)
-    assert tool.verb("revision_tag", tag="prod", revision=OLD)["changed"]
-    assert tool.verb("revision_tag", tag="prod", state="absent")["changed"]
+    assert tool.changes("revision_tag", tag="prod", revision=OLD)
+    assert tool.changes("revision_tag", tag="prod", state="absent")
 
 
 POD = {"metadata": {"generateName": "one-"}, "spec": {"containers": [{"name": "app", "image": "registry.example.com/app:1.0"}]}}

@@ -73,9 +73,9 @@ def test_a_namespace_moves_and_comes_back_exactly(lab: Cluster, tool: Tool, name
     assert tool.writes() == [f"patch /api/v1/namespaces/{name}"], "labels and the way back are one patch"
     assert labels(lab, [name])[0].items() >= {"istio.io/rev": NEW, "team": "pay"}.items()
     assert json.loads(annotations(lab, [name])[0]["meshops.io/prior-injection"]) == {"istio-injection": "enabled", "istio.io/rev": None}
-    assert not tool.verb("namespace_injection", namespaces=[name], revision=NEW)["changed"]
-    assert tool.verb("namespace_injection", state="restored", namespaces=[name])["changed"]
-    assert not tool.verb("namespace_injection", state="restored", namespaces=[name])["changed"]
+    assert not tool.changes("namespace_injection", namespaces=[name], revision=NEW)
+    assert tool.changes("namespace_injection", state="restored", namespaces=[name])
+    assert not tool.changes("namespace_injection", state="restored", namespaces=[name])
     assert (labels(lab, [name]), annotations(lab, [name])) == before
     assert len(tool.writes()) == 2
 
@@ -146,7 +146,7 @@ def test_only_stale_workloads_restart_and_a_second_run_writes_nothing(lab: Clust
     assert proxies(lab, [lost]) == {"default"}
     written = tool.writes()
     assert len(written) == 2
-    assert not tool.verb("workload_restart", namespaces=[name, lost])["changed"]
+    assert not tool.changes("workload_restart", namespaces=[name, lost])
     assert tool.writes() == written
 
 
@@ -348,18 +348,18 @@ def test_the_record_says_where_to_go_on(tool: Tool, namespaces: Namespaces, clea
     assert tool.verb("upgrade_state")["record"] is None
     begun = tool.verb("upgrade_state", **asked)
     assert (begun["changed"], begun["pending"]) == (True, [{"index": 0, "number": 1, "of": 1, "namespaces": [name]}])
-    assert not tool.verb("upgrade_state", **asked)["changed"]
+    assert not tool.changes("upgrade_state", **asked)
     tool.verb("namespace_injection", namespaces=[name], revision=NEW)
-    assert tool.verb("upgrade_state", state="advanced", wave=0)["changed"]
+    assert tool.changes("upgrade_state", state="advanced", wave=0)
     assert tool.verb("upgrade_state", state="finished")["record"]["phase"] == "done"
     written = tool.writes()
     for state in ({"state": "advanced", "wave": 0}, {"state": "finished"}, asked):
-        assert not tool.verb("upgrade_state", **state)["changed"], state
+        assert not tool.changes("upgrade_state", **state), state
     assert tool.writes() == written
     assert "A rollback is under way" in _rolled_into(tool, asked)
     assert tool.verb("upgrade_state", state="rolled_back")["record"]["phase"] == "rolled back"
 
 
 def _rolled_into(tool: Tool, asked: dict[str, t.Any]) -> str:
-    assert tool.verb("upgrade_state", state="rolling_back")["changed"]
+    assert tool.changes("upgrade_state", state="rolling_back")
     return tool.fails("upgrade_state", **asked)

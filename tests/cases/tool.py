@@ -79,6 +79,12 @@ class Tool:
         assert not checked.error_messages, checked.error_messages
         return perform(verb, checked.validated_parameters, check_mode=check_mode, say=self.said.append)
 
+    def changes(self, name: str, *, check_mode: bool = False, **options: object) -> bool:
+        """Whether a verb that must succeed changed something, or would."""
+        result = self.verb(name, check_mode=check_mode, **options)
+        assert not result.get("failed"), f"{name}: {result['msg']}"
+        return bool(result["changed"])
+
     def fails(self, name: str, **options: object) -> str:
         """The message of a verb that must fail, and must not have written anything."""
         before = self.writes()

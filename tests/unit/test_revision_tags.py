@@ -141,6 +141,17 @@ def test_who_follows_a_tag() -> None:
     assert followed(snapshot, "nosuch") == ()
 
 
+def test_what_is_being_deleted_follows_nothing() -> None:
+    """Neither the namespace nor what is still in it: the API server takes no new pods there."""
+    going = replace(namespace("shop", injection="enabled"), deleting=True)
+    free = replace(namespace("free"), deleting=True)
+    asks = deployment("b", "free", labels={"sidecar.istio.io/inject": "true"})
+    snapshot = mesh(
+        (going, free), ((deployment("a", "shop"), proxy(NEW, "1.30.3")), (asks, proxy(NEW, "1.30.3"))), (tag("default", NEW), REVISION)
+    )
+    assert followed(snapshot, "default") == ()
+
+
 def test_what_another_injector_takes_too_does_not_keep_a_tag() -> None:
     both = mesh(SPACES, (), (unrevisioned(), tag("default", NEW), REVISION))
     assert followed(both, "default") == ()

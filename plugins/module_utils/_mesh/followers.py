@@ -23,7 +23,7 @@ def _followers(snapshot: Snapshot, tag: str) -> Iterator[str]:
     yield from (f"namespace {name}" for name in namespaces)
     back = as_recorded(snapshot)
     yield from (f"the way back of namespace {n.name}" for n in back.namespaces if n.prior and not n.deleting and _by(back, n.name, tag))
-    for judged in snapshot.judged:
+    for judged in snapshot.staying:
         if judged.workload.namespace not in namespaces and any(injector.tag == tag for injector in judged.decision.asked):
             yield f"workload {judged.workload.path}"
 

@@ -156,7 +156,7 @@ def _follower_findings(before: Snapshot, names: Sequence[str]) -> Iterator[Findi
 def _elsewhere_findings(after: Snapshot, target: Target, names: Sequence[str], old: str | None) -> Iterator[Finding]:
     """What is in no wave, and has or gets sidecars of the old control plane all the same."""
     moving = set(names)
-    elsewhere = [j for j in after.judged if j.workload.namespace not in moving and not after.namespace[j.workload.namespace].deleting]
+    elsewhere = [j for j in after.staying if j.workload.namespace not in moving]
     if target.waves:
         for workload in (judged.workload for judged in elsewhere if judged.standing is Standing.ORPHANED):
             what = f"{workload.short} in {workload.namespace} has a sidecar and would get none now"

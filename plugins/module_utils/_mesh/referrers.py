@@ -141,8 +141,8 @@ def _way_back(snapshot: Snapshot, revision: str, namespaces: Sequence[str]) -> I
 
 def _templates(snapshot: Snapshot, revision: str, to: str, namespaces: Sequence[str]) -> Iterator[MeshError]:
     """Pods that ask by their own labels, and those that an injector of the revision takes without being asked by the namespace."""
-    labelled = [j for j in snapshot.judged if j.workload.template.labels.get(REVISION) == revision]
-    others = [j for j in snapshot.judged if j.decision.may_get(revision) and j.workload.namespace not in namespaces and j not in labelled]
+    labelled = [j for j in snapshot.staying if j.workload.template.labels.get(REVISION) == revision]
+    others = [j for j in snapshot.staying if j.decision.may_get(revision) and j.workload.namespace not in namespaces and j not in labelled]
     if labelled:
         first = labelled[0].workload
         patch = f'{{"spec":{{"template":{{"metadata":{{"labels":{{"{REVISION}":"{to}"}}}}}}}}}}'

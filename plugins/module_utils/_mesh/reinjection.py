@@ -144,7 +144,7 @@ def _coming_in_elsewhere(snapshot: Snapshot, after: Snapshot, target: Target, mo
     """Who asks for the new revision already, and has had nobody to answer so far."""
     found = [
         judged.workload.path
-        for judged in snapshot.judged
+        for judged in snapshot.staying
         if judged.workload.namespace not in moving
         and judged.decision.outcome is Outcome.NONE
         and after.decide(judged.workload.namespace, judged.workload.template).revision == target.revision

@@ -105,6 +105,11 @@ class Snapshot:
         """Every workload that has something to do with the mesh or could have, with its standing."""
         return self.within(self.namespace)
 
+    @cached_property
+    def staying(self) -> tuple[Judged, ...]:
+        """The same without namespaces that are being deleted, where the API server takes no new pods (admission NamespaceLifecycle)."""
+        return tuple(judged for judged in self.judged if not self.namespace[judged.workload.namespace].deleting)
+
     def within(self, namespaces: Iterable[str]) -> tuple[Judged, ...]:
         """The workloads of these namespaces, in the order in which they were read."""
         names = set(namespaces) & self.namespace.keys()

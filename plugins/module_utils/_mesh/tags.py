@@ -184,7 +184,7 @@ def followers(snapshot: Snapshot, alias: str, mine: Callable[[Injector], bool]) 
     spaces = sorted(n.name for n in there if alone(snapshot.gets(n.name).asked, named=n.name in named))
     paths = [
         j.workload.path
-        for j in snapshot.judged
+        for j in snapshot.staying
         if j.workload.namespace not in spaces and alone(j.decision.asked, named=_names(j, snapshot, alias))
     ]
     return (*(f"namespace {name}" for name in spaces), *paths)

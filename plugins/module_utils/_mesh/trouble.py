@@ -193,7 +193,7 @@ def _unserved_pods(snapshot: Snapshot) -> Iterator[Finding]:
     """Their namespaces say nothing, so that the label of the pod counts."""
     lost = [
         judged.workload.path
-        for judged in snapshot.judged
+        for judged in snapshot.staying
         if judged.decision.known
         and not judged.decision.asked
         and not judged.workload.gateway
@@ -231,7 +231,7 @@ def _deserted(snapshot: Snapshot) -> Iterator[Finding]:
 
 
 def _gateways(snapshot: Snapshot) -> Iterator[Finding]:
-    lost = [j.workload.path for j in snapshot.judged if j.workload.gateway is Gateway.INJECTED and j.decision.outcome is Outcome.NONE]
+    lost = [j.workload.path for j in snapshot.staying if j.workload.gateway is Gateway.INJECTED and j.decision.outcome is Outcome.NONE]
     if lost:
         yield warning(
             Topic.INJECTION,
