@@ -73,4 +73,4 @@ def test_the_last_move_alone_is_undone_exactly(
 
 
 def test_an_annotation_that_is_not_ours_to_understand_is_no_record() -> None:
-    assert [read_prior(text) for text in (None, "", "{", "[]", '{"other": "label"}')] == [None] * 5
+    assert [read_prior(text) for text in (None, "", "{", "[]", "[" * 100_000, '{"other": "label"}')] == [None] * 6

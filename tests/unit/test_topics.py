@@ -84,10 +84,10 @@ def test_versions(findings: Iterable[Finding], weight: str, says: str) -> None:
 
 
 def of_objects(
-    *objects: tuple[str, str], hidden: tuple[str, ...] = (), kind: str = "authorizationpolicies.security.istio.io"
+    *objects: tuple[str, str] | tuple[str, str, str], hidden: tuple[str, ...] = (), kind: str = "authorizationpolicies.security.istio.io"
 ) -> Iterable[Finding]:
     there = replace(MESH, injectors=(unrevisioned(), tag("prod", OLD)))
-    pinned = [Pinned(kind, "shop", name, revision) for name, revision in objects]
+    pinned = [Pinned(kind, "shop", *one) for one in objects]
     return object_findings(pinned, hidden, there, NEW, OLD)
 
 
@@ -120,7 +120,17 @@ MEANING: dict[str, tuple[Iterable[Finding], str, str]] = {
     "a policy that has its like for the new one": (
         of_objects(("deny", OLD), ("deny-new", NEW)),
         "warning",
-        "which are taken for their like",
+        "which say the same",
+    ),
+    "a policy beside one for the new one that says something else": (
+        of_objects(("deny", OLD, "one"), ("allow", NEW, "other")),
+        "blocker",
+        "what they forbid would be allowed",
+    ),
+    "an EnvoyFilter that is written anew for the new version": (
+        of_objects(("tune", OLD, "one"), ("tune-new", NEW, "other"), kind="envoyfilters.networking.istio.io"),
+        "warning",
+        "which are taken for their like: compare them",
     ),
     "a policy that begins to count": (of_objects(("deny", NEW)), "warning", "begin to count"),
     "a policy by a tag, which nobody reads": (of_objects(("deny", "prod")), "warning", "istio.io/rev=prod is a tag"),

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import base64
-import json
 import time
 import uuid
 from collections.abc import Callable, Sequence
@@ -26,6 +25,7 @@ from ansible_collections.meshops.istio.plugins.module_utils._mesh.admission impo
     standing,
 )
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.injection import Injector
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.json_text import read_json
 
 AT_A_TIME = 8
 _AWAY = frozenset({0, 429, 502, 503, 504})
@@ -67,7 +67,7 @@ def by_rehearsal(cluster: Cluster, injector: Injector) -> Ask:
             why = (answer.get("status") or {}).get("message") or "without saying why"
             return Answer(refusal=Refusal(By.WEBHOOK, injector.name, why))
         try:
-            patch = json.loads(base64.b64decode(answer.get("patch") or "W10="))
+            patch = read_json(base64.b64decode(answer.get("patch") or "W10="))
             return Answer(proxy(json_patch.apply(pod, patch)))
         except ValueError as problem:
             return Answer(refusal=Refusal(By.WEBHOOK, injector.name, f"its answer cannot be applied to the pod: {problem}"))

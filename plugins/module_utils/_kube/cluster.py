@@ -24,6 +24,7 @@ from ansible_collections.meshops.istio.plugins.module_utils._kube.auth import co
 from ansible_collections.meshops.istio.plugins.module_utils._kube.json_values import Unreadable, text
 from ansible_collections.meshops.istio.plugins.module_utils._kube.kubeconfig import kubeconfig_file
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.errors import MeshError
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.json_text import read_json
 
 FIELD_MANAGER = "meshops"
 PAGE = 500
@@ -253,7 +254,7 @@ class Cluster:
     def _json(self, method: str, path: str, body: object, content: str, query: Mapping[str, str]) -> Json:
         response = self._send(method, path, body, content, query, _READ_SECONDS)
         try:
-            answer = json.loads(response.read())
+            answer = read_json(response.read())
         except (ValueError, OSError, urllib3.exceptions.HTTPError) as problem:
             raise ApiError(0, "", f"the answer cannot be read: {problem}", method, path) from problem
         finally:
@@ -311,7 +312,7 @@ class Watch:
             rest = b""
             for chunk in self._response.stream(65536, decode_content=True):
                 *lines, rest = (rest + chunk).split(b"\n")
-                yield from (json.loads(line) for line in lines if line)
+                yield from (read_json(line) for line in lines if line)
         except (ValueError, OSError, urllib3.exceptions.HTTPError) as problem:
             raise ApiError(0, "", f"the watch broke off: {problem}", "WATCH", self._path) from problem
         finally:
@@ -349,7 +350,7 @@ def _refusal(response: urllib3.BaseHTTPResponse, method: str, path: str) -> ApiE
     finally:
         response.release_conn()
     try:
-        status = json.loads(text)
+        status = read_json(text)
     except ValueError:
         status = {}
     if not isinstance(status, dict):

@@ -12,6 +12,7 @@ from ansible_collections.meshops.istio.plugins.module_utils._kube.cluster import
 from ansible_collections.meshops.istio.plugins.module_utils._kube.webhooks import rendered, selector
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.errors import MeshError
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.injection import Entry
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.json_text import read_json
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.webhooks import NEVER
 
 PRIOR = "meshops.io/prior-selectors"
@@ -50,7 +51,7 @@ def prior(item: Json) -> dict[str, Json] | None:
     if text is None:
         return None
     try:
-        found = json.loads(text)
+        found = read_json(text)
         return {str(name): {key: one[key] for key in _SELECTORS} for name, one in found.items()}
     except (ValueError, TypeError, KeyError, AttributeError) as problem:
         raise MeshError(

@@ -9,7 +9,6 @@ Source: Kubernetes' protocol ``v4.channel.k8s.io``: each message begins with the
 from __future__ import annotations
 
 import contextlib
-import json
 import typing as t
 from collections.abc import Sequence
 from urllib.parse import urlencode, urlsplit
@@ -18,6 +17,7 @@ with contextlib.suppress(ImportError):  # comes with kubernetes, whose absence i
     import websocket
 
 from ansible_collections.meshops.istio.plugins.module_utils._kube.cluster import ApiError, Cluster
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.json_text import read_json
 
 _PROTOCOL = "v4.channel.k8s.io"
 _STDOUT, _STDERR, _STATUS = 1, 2, 3
@@ -58,7 +58,7 @@ def _read(stream: websocket.WebSocket, path: str) -> bytes:
             break
         if message and message[0] in streams:
             streams[message[0]] += message[1:]
-    status = json.loads(bytes(streams[_STATUS]) or b"{}")
+    status = read_json(bytes(streams[_STATUS]) or b"{}")
     if status.get("status") != "Success":
         said = bytes(streams[_STDERR]).decode(errors="replace").strip() or status.get("message") or "it broke off"
         raise ApiError(500, "", f"the command failed: {said[:300]}", "GET", path)
@@ -69,7 +69,7 @@ def _message(problem: websocket.WebSocketBadStatusException) -> str:
     """What the API server says, in its own words where it says any."""
     body = getattr(problem, "resp_body", None) or b""
     with contextlib.suppress(ValueError, AttributeError):
-        return str(json.loads(body).get("message") or problem)
+        return str(read_json(body).get("message") or problem)
     return str(problem)
 
 

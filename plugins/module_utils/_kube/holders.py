@@ -5,13 +5,13 @@
 
 from __future__ import annotations
 
-import json
 import typing as t
 from collections.abc import Iterator, Mapping
 
 from ansible_collections.meshops.istio.plugins.module_utils._kube.cluster import Json
 from ansible_collections.meshops.istio.plugins.module_utils._kube.json_values import mappings, strings, text
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.holders import NOBODY, Held, Holder
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.json_text import read_json
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.namespaces import INJECTION
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision import REVISION
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.workloads import STAMP, TEMPLATE
@@ -75,8 +75,8 @@ def _applied(text: str | None, paths: Mapping[str, tuple[str, ...]]) -> Iterator
     if not text or not any(field in text for field in paths):
         return
     try:
-        there = json.loads(text)
-    except (ValueError, RecursionError):
+        there = read_json(text)
+    except ValueError:
         return
     for field, path in paths.items():
         if _has(there, tuple(step.removeprefix("f:") for step in path)):

@@ -8,7 +8,6 @@
 
 from __future__ import annotations
 
-import json
 import typing as t
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +19,7 @@ from ansible_collections.meshops.istio.plugins.module_utils._kube.json_values im
 from ansible_collections.meshops.istio.plugins.module_utils._kube.snapshot import DISCOVERY, ISTIOD
 from ansible_collections.meshops.istio.plugins.module_utils._kube.workloads import PODS
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.connections import Connection, Heard, Istiod, Sync
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.json_text import read_json
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision import DEFAULT, REVISION
 
 SYNCZ = ("pilot-discovery", "request", "GET", "/debug/syncz")
@@ -95,7 +95,7 @@ def _each(istiods: Iterable[Istiod], ask: Callable[[Istiod], Answer]) -> list[tu
 
 def parse(answer: bytes) -> tuple[Connection, ...]:
     """An istiod's list of proxies, 1.9 to 1.30; a list that is null is an empty one. Raises ValueError for anything else."""
-    found = json.loads(answer)
+    found = read_json(answer)
     if found is not None and not isinstance(found, list):
         raise ValueError("no list")
     return tuple(_connection(one) for one in found or [])

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import typing as t
 from collections.abc import Iterable
 
@@ -15,6 +14,7 @@ with contextlib.suppress(ImportError):  # comes with kubernetes, whose absence i
 
 from ansible_collections.meshops.istio.plugins.module_utils._kube.cluster import ApiError, Cluster, Json
 from ansible_collections.meshops.istio.plugins.module_utils._kube.webhooks import selector
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.json_text import read_json
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.mesh_config import TRUST_DOMAIN, MeshConfig, config_map_of
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision import DEFAULT
 
@@ -34,7 +34,7 @@ def rendered_hub(objects: Iterable[Json], revision: str) -> str | None:
     """Where the images of the sidecars would come from; None where that is not said in the usual place."""
     maps = {item["metadata"]["name"]: item for item in objects if item.get("kind") == "ConfigMap"}
     try:
-        said = json.loads(_key(maps.get(_injector(revision)), "values") or "{}")["global"]
+        said = read_json(_key(maps.get(_injector(revision)), "values") or "{}")["global"]
         image = str((said.get("proxy") or {}).get("image") or "")
         return image.rpartition("/")[0] or _text(said.get("hub"))
     except (ValueError, TypeError, AttributeError, KeyError):
@@ -71,7 +71,7 @@ def parse(mesh: str, values: str) -> MeshConfig:
     """``mesh`` is YAML; ``values`` are the chart's, as JSON. Raises what PyYAML and the like do where they are not."""
     said: Json = yaml.load(mesh, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)) or {}
     proxy = said.get("defaultConfig") or {}
-    given: Json = json.loads(values).get("global") or {}
+    given: Json = read_json(values).get("global") or {}
     return MeshConfig(
         trust_domain=_text(said.get("trustDomain")) or TRUST_DOMAIN,
         trust_domain_aliases=tuple(map(str, said.get("trustDomainAliases") or ())),

@@ -5,9 +5,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 from ansible_collections.meshops.istio.plugins.module_utils._kube.cluster import ApiError, Cluster, Json
 from ansible_collections.meshops.istio.plugins.module_utils._kube.json_values import mapping, mappings, name_of, strings, text, texts
@@ -76,17 +79,17 @@ def _labelled(cluster: Cluster, label: str) -> Iterator[tuple[str, _Listed]]:
     def listed(kind: tuple[str, str]) -> tuple[str, _Listed]:
         path, resource = kind
         try:
-            items = list(cluster.items(path, labelSelector=selector))
+            return resource, _Listed(tuple(cluster.values(path, partial(_pinned_one, resource), labelSelector=selector)))
         except ApiError as problem:
             return resource, _Listed(problem=problem)
-        return resource, _Listed(tuple(_pinned_one(resource, item) for item in items))
 
     with ThreadPoolExecutor(_AT_A_TIME) as pool:
         yield from pool.map(listed, list(_kinds(cluster)))
 
 
 def _pinned_one(resource: str, item: Json) -> Pinned:
-    return Pinned(resource, text(item, "metadata", "namespace"), name_of(item), text(item, "metadata", "labels", REVISION))
+    says = hashlib.sha256(json.dumps(item.get("spec"), sort_keys=True).encode()).hexdigest()
+    return Pinned(resource, text(item, "metadata", "namespace"), name_of(item), text(item, "metadata", "labels", REVISION), says)
 
 
 def _kinds(cluster: Cluster) -> Iterator[tuple[str, str]]:

@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 
 from ansible_collections.meshops.istio.plugins.module_utils._kube.cluster import ApiError, Cluster, Json
 from ansible_collections.meshops.istio.plugins.module_utils._kube.json_values import mapping, text
 from ansible_collections.meshops.istio.plugins.module_utils._kube.quantities import resources
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.json_text import read_json
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.resources import Resources
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision import DEFAULT
 
@@ -39,7 +39,7 @@ def installed(cluster: Cluster, namespace: str, revision: str) -> Resources | No
 def of_values(item: Json) -> Resources | None:
     """``global.proxy.resources``; None for values that say nothing of it, or cannot be read."""
     try:
-        found = mapping(json.loads(text(item, "data", "values") or "{}"), "global", "proxy", "resources")
-    except (ValueError, RecursionError):
+        found = mapping(read_json(text(item, "data", "values") or "{}"), "global", "proxy", "resources")
+    except ValueError:
         return None
     return resources(found) if found else None

@@ -31,6 +31,7 @@ from ansible_collections.meshops.istio.plugins.module_utils._kube.json_values im
 from ansible_collections.meshops.istio.plugins.module_utils._kube.quantities import of_pod
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.holders import NOBODY
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.injection import PodShape
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.json_text import read_json
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision import DEFAULT, REVISION, before, version_of_image
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.workloads import (
     RESTARTED,
@@ -298,8 +299,8 @@ def _status_revision(status: str) -> str | None:
 def _read(annotation: str | None) -> object:
     """An annotation that holds JSON; None where it does not."""
     try:
-        return json.loads(annotation) if annotation else None
-    except (ValueError, RecursionError):
+        return read_json(annotation) if annotation else None
+    except ValueError:
         return None
 
 

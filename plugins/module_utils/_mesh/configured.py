@@ -31,13 +31,14 @@ def object_findings(
     for one in all_of_them:
         by_kind[one.resource, one.revision].append(one)
     tags = {injector.tag for injector in snapshot.injectors if injector.tag}
-    twins = {(one.resource, one.namespace) for one in all_of_them if one.revision == revision}
+    new = [one for one in all_of_them if one.revision == revision]
     for (kind, label), those in sorted(by_kind.items()):
         if not those[0].of_istio:
             continue  # its controller goes by tags too, and nothing of it moves with a wave
         if label == old:
-            yield from _lost(kind, label, [one for one in those if (kind, one.namespace) not in twins], revision)
-            yield from _twins(kind, label, [one for one in those if (kind, one.namespace) in twins], revision)
+            kept = [one for one in those if any(_stands_for(other, one) for other in new)]
+            yield from _lost(kind, label, [one for one in those if one not in kept], revision)
+            yield from _twins(kind, label, kept, revision)
         elif label == revision:
             why = "nothing has read them so far, and what has moved is under them"
             yield warning(Topic.MEANING, f"{_named(those)} begin to count: {REVISION}={label}", why=why, do="check that they are meant to")
@@ -51,24 +52,27 @@ def object_findings(
         yield warning(Topic.MEANING, f"Which objects have {REVISION} is not known of {listed(sorted(unseen), most=10)}", why=why, do=do)
 
 
+def _stands_for(new: Pinned, old: Pinned) -> bool:
+    """What is for a version of the proxy (EnvoyFilter, WasmPlugin) is written anew for each; what secures must say the same."""
+    return (new.resource, new.namespace) == (old.resource, old.namespace) and (not old.secures or new.says == old.says)
+
+
 def _lost(kind: str, label: str, those: list[Pinned], revision: str) -> Iterator[Finding]:
     if those:
-        secures = "security.istio.io" in kind
         yield blocker(
             Topic.MEANING,
             f"{_named(those)} would be lost to what moves.",
             where=f"label {REVISION}={label}",
-            why=f'"{revision}" reads no object with that label' + (": what they forbid would be allowed" if secures else ""),
+            why=f'"{revision}" reads no object with that label' + (": what they forbid would be allowed" if those[0].secures else ""),
             do=f"have both read them: kubectl label {kind} {those[0].name} -n {those[0].namespace} {REVISION}-; or add copies for it",
         )
 
 
 def _twins(kind: str, label: str, those: list[Pinned], revision: str) -> Iterator[Finding]:
     if those:
-        why = f"there are others with {REVISION}={revision} beside them, which are taken for their like"
-        yield warning(
-            Topic.MEANING, f"{_named(those)} are not read by the new control plane: {REVISION}={label}", why=why, do="compare them"
-        )
+        like = "which say the same" if those[0].secures else "which are taken for their like: compare them"
+        why = f"there are others with {REVISION}={revision} beside them, {like}"
+        yield warning(Topic.MEANING, f"{_named(those)} are not read by the new control plane: {REVISION}={label}", why=why)
 
 
 def _named(those: list[Pinned]) -> str:

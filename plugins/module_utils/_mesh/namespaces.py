@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.holders import NOBODY, Held
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.json_text import read_json
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision import REVISION
 
 INJECTION = "istio-injection"
@@ -144,7 +145,7 @@ def _written(asks: Asks | None) -> str | None:
 def read_prior(recorded: str | None) -> Asks | None:
     """The prior labels in an annotation; None for what is absent or not ours to understand."""
     try:
-        labels = json.loads(recorded) if recorded else None
+        labels = read_json(recorded) if recorded else None
     except ValueError:
         return None
     if not isinstance(labels, dict) or not set(labels) <= {INJECTION, REVISION}:

@@ -13,6 +13,7 @@ from enum import StrEnum
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.baseline import Baseline
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.baseline import read as read_baseline
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.errors import MeshError
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.json_text import read_json
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.namespaces import PRIOR, Asks, Namespace, move_to
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.recipes import always_restarted
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.snapshot import Snapshot
@@ -87,7 +88,7 @@ def read(text: str | None) -> Record | None:
     if text is None:
         return None
     try:
-        found = json.loads(text)
+        found = read_json(text)
         if found.pop("format") != FORMAT:
             raise ValueError("another format")
         found["waves"] = tuple(tuple(wave) for wave in found["waves"])

@@ -49,11 +49,18 @@ class Pinned:
     namespace: str
     name: str
     revision: str = ""
+    says: str = ""
+    """Equal for two whose spec is the same."""
 
     @property
     def of_istio(self) -> bool:
         """Read by the revision that its label names exactly. Objects of the Gateway API may be labelled with a tag."""
         return not self.resource.endswith("gateway.networking.k8s.io")
+
+    @property
+    def secures(self) -> bool:
+        """Whether what it forbids is allowed where nothing reads it."""
+        return self.resource.endswith(".security.istio.io")
 
     @property
     def path(self) -> str:

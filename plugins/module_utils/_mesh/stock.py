@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.errors import MeshError
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.json_text import read_json
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.objects import Belongs, Identity, belongs
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision import DEFAULT, REVISION, TAG
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.strength import Strength
@@ -58,7 +59,7 @@ def read(text: str | None, revision: str) -> Stock | None:
     if text is None:
         return None
     try:
-        found = json.loads(text)
+        found = read_json(text)
         if found["format"] != FORMAT or found["revision"] != revision:
             raise ValueError("another format, or of another revision")
         objects = {Identity(one["group"], one["kind"], one["namespace"], one["name"]): one["uid"] for one in found["objects"]}
