@@ -61,7 +61,7 @@ lab-test: setup
 
 judge: setup
 	@test -n "$(LAB_ISTIO_BIN)" || { echo "LAB_ISTIO_BIN names no folder of real Istio: CONTRIBUTING.md says what belongs into it" >&2; exit 1; }
-	@$(RUN) -m pytest -q -p tests.evidence --evidence docs/evidence/istio-1.29.6-1.30.3.json tests/cases
+	@$(RUN) -m pytest -q $(SIDE_BY_SIDE) -p tests.evidence --evidence docs/evidence/istio-1.29.6-1.30.3.json tests/cases
 
 test: setup
 	@$(RUN) -m tests.tools.lint

@@ -33,7 +33,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    if path := config.getoption("--evidence"):
+    path = config.getoption("--evidence")
+    if path and not hasattr(config, "workerinput"):  # a worker of pytest-xdist tells its outcomes to the one that writes
         config.pluginmanager.register(Evidence(path))
 
 

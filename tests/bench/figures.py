@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 
@@ -17,3 +19,10 @@ class Figures:
         """In Markdown, so that it can be kept as it is."""
         head = ["", f"### {self.title}", "", "| what | measured | goal |", "|---|---|---|"]
         return "\n".join([*head, *(f"| {' | '.join(row)} |" for row in self.rows)])
+
+
+def timed(work: Callable[[], object]) -> float:
+    """How many seconds it takes."""
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began

@@ -10,9 +10,8 @@ import os
 import signal
 import subprocess
 import time
-from pathlib import Path
 
-from tests.bench import environment
+from tests.bench import environment, proc
 from tests.bench.figures import Figures
 from tests.lab import samples
 from tests.lab.cluster import Cluster
@@ -60,29 +59,8 @@ def _waiting(lab: Cluster, hosts: int) -> int:
         else:
             raise SystemExit("the play ended before every host waited")
         time.sleep(2)  # until the last has settled; no test hangs on it
-        return sum(_pss(pid) for pid in (process.pid, *_children(process.pid)))
+        return sum(proc.memory(pid, proc.PROPORTIONAL) for pid in (process.pid, *proc.children(process.pid)))
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-
-
-def _children(parent: int) -> list[int]:
-    """Ansible's workers: one a host, each in a session of its own."""
-    return [int(one.name) for one in Path("/proc").glob("[0-9]*") if _parent(one) == parent]
-
-
-def _parent(process: Path) -> int:
-    try:
-        return int((process / "stat").read_text().rpartition(")")[2].split()[1])
-    except (OSError, ValueError, IndexError):
-        return 0
-
-
-def _pss(pid: int) -> int:
-    """In bytes."""
-    with contextlib.suppress(OSError):
-        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-            if line.startswith("Pss:"):
-                return int(line.split()[1]) * 1024
-    return 0

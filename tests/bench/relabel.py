@@ -6,17 +6,12 @@
 from __future__ import annotations
 
 import subprocess
-import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from statistics import median
 
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-
-from ansible_collections.meshops.istio.plugins.module_utils._runtime.options import argument_spec
-from ansible_collections.meshops.istio.plugins.module_utils._runtime.run import perform
 from ansible_collections.meshops.istio.plugins.module_utils._verbs.namespace_injection import VERB
-from tests.bench.figures import Figures
+from tests.bench import verbs
+from tests.bench.figures import Figures, timed
 from tests.lab import samples
 from tests.lab.build import binaries
 from tests.lab.cluster import Cluster
@@ -33,9 +28,9 @@ def measure(lab: Cluster) -> Figures:
         list(pool.map(lambda name: lab.api.post("/api/v1/namespaces", samples.namespace(name, {**samples.INJECTED, **OURS})), names))
     seconds: dict[str, list[float]] = {"ours": [], "theirs": []}
     for _turn in range(TURNS):
-        seconds["ours"].append(_seconds(lambda: _ours(lab, names)))
+        seconds["ours"].append(timed(lambda: _ours(lab, names)))
         _ours(lab, names, state="restored")
-        seconds["theirs"].append(_seconds(lambda: _theirs(lab, f"istio.io/rev={REVISION}", "istio-injection-")))
+        seconds["theirs"].append(timed(lambda: _theirs(lab, f"istio.io/rev={REVISION}", "istio-injection-")))
         _theirs(lab, "istio.io/rev-", "istio-injection=enabled")
     ours, theirs = median(seconds["ours"]), median(seconds["theirs"])
     return Figures(
@@ -48,17 +43,10 @@ def measure(lab: Cluster) -> Figures:
     )
 
 
-def _seconds(work: Callable[[], object]) -> float:
-    began = time.perf_counter()
-    work()
-    return time.perf_counter() - began
-
-
 def _ours(lab: Cluster, names: list[str], **more: object) -> None:
     options = {"kubeconfig": str(lab.kubeconfig), "namespaces": names, "revision": REVISION, **more}
-    checked = ArgumentSpecValidator(argument_spec(VERB)).validate(options)
-    result = perform(VERB, checked.validated_parameters, check_mode=False, say=lambda _line: None)
-    if result.get("failed") or len(result["moved"]) != len(names):
+    result = verbs.done(VERB, options)
+    if len(result["moved"]) != len(names):
         raise SystemExit(f"not all namespaces moved: {result['msg']}")
 
 

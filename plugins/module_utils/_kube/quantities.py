@@ -63,16 +63,25 @@ def _resources(requests: Amounts, limits: Amounts) -> Resources:
 
 def of_pod(spec: Json) -> Resources:
     """Of a whole pod: its containers together with native sidecars, or the largest init container beside those that run by then."""
+    first = tuple((_of(one), text(one, "restartPolicy") == "Always") for one in mappings(spec, "initContainers"))
+    return _whole(first, tuple(map(_of, mappings(spec, "containers"))), amounts(mapping(spec, "overhead")))
+
+
+def _of(container: Json) -> Resources:
+    return resources(mapping(container, "resources"))
+
+
+@lru_cache(4096)
+def _whole(first: tuple[tuple[Resources, bool], ...], containers: tuple[Resources, ...], overhead: Amounts) -> Resources:
+    """Init containers with whether each goes on beside the others."""
     running = beginning = Resources()
-    for one in mappings(spec, "initContainers"):
-        asked = resources(mapping(one, "resources"))
-        if text(one, "restartPolicy") == "Always":
+    for asked, stays in first:
+        if stays:
             running += asked
             beginning = beginning.most(running)
         else:
             beginning = beginning.most(running + asked)
-    for one in mappings(spec, "containers"):
-        running += resources(mapping(one, "resources"))
-    overhead = amounts(mapping(spec, "overhead"))
+    for asked in containers:
+        running += asked
     whole = running.most(beginning)
-    return _resources(whole.requests + overhead, whole.limits + overhead if whole.limits != _NOTHING else whole.limits)
+    return Resources(whole.requests + overhead, whole.limits + overhead if whole.limits != _NOTHING else whole.limits)

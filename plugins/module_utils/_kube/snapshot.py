@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import typing as t
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -36,7 +38,7 @@ def take(cluster: Cluster, *, partly: bool = False) -> Snapshot:
     ``partly`` is for who only tells what there is: pods and workloads that this user may not list are unknown then, not an error.
     """
     read_kind = _optional if partly else _whole
-    with ThreadPoolExecutor(_AT_A_TIME) as pool:
+    with _nothing_collected(), ThreadPoolExecutor(_AT_A_TIME) as pool:
         pods = pool.submit(read_kind, cluster, Kind(PODS, pod))
         listed = {kind: pool.submit(read_kind, cluster, Kind(path, _listed(kind))) for kind, path in KINDS.items()}
         made = {name: pool.submit(_optional, cluster, maker) for name, maker in makers(()).items()}
@@ -61,6 +63,18 @@ def take(cluster: Cluster, *, partly: bool = False) -> Snapshot:
         budgets=tuple(budget.result() or ()),
         hidden=tuple(name for name, items in found.items() if items is None),
     )
+
+
+@contextlib.contextmanager
+def _nothing_collected() -> Iterator[None]:
+    """JSON has no cycles, and what is parsed stays: to look for garbage again and again in it is a fifth of the time of a large mesh."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 def _whole(cluster: Cluster, kind: Kind) -> list[t.Any]:
