@@ -212,7 +212,7 @@ objects:
       description: What the label says.
       type: str
     read_by:
-      description: The revision that reads it; V(none) for nobody.
+      description: The revision that reads it; V(none) for nobody, V(unknown) where this user may not list Deployments.
       type: str
 connections:
   description: What each pod of istiod says of its proxies. Where it could not be read, the numbers are V(none).

@@ -52,7 +52,7 @@ options:
   plan:
     description:
       - A plan that must still hold, as the path of a JSON file or as what this module has returned as RV(plan).
-      - Where what decides has changed for a wave that is not done, the task fails and names each change.
+      - Where what decides has changed for a wave that is not done, the task fails and names what has changed, ten at most.
     type: raw
   concurrency:
     description: How many workloads are to roll at the same time, for the minutes that it may take.
@@ -83,7 +83,7 @@ msg:
   type: str
 predicted:
   description: Whether the answer was computed from a snapshot and the plan, as in check mode, and not answered by the cluster.
-  returned: success
+  returned: success, and where something blocks
   type: bool
 error:
   description: Why it could not be done.
@@ -101,11 +101,11 @@ error:
       type: str
 cluster_uid:
   description: The UID of namespace C(kube-system), which tells this cluster from any other.
-  returned: success
+  returned: success, and where something blocks
   type: str
 version:
   description: The Istio version of the new control plane, as far as it is known.
-  returned: success
+  returned: success, and where something blocks
   type: str
 findings:
   description:
@@ -144,26 +144,26 @@ plan:
   type: dict
 from_revision:
   description: The old revision.
-  returned: success
+  returned: success, and where something blocks
   type: str
 waves:
   description: The namespaces of each wave.
-  returned: success
+  returned: success, and where something blocks
   type: list
   elements: list
 moves:
   description: Namespaces whose labels would change, before and after.
-  returned: success
+  returned: success, and where something blocks
   type: list
   elements: dict
 restarts:
   description: Workloads that would restart, as C(NAMESPACE/KIND/NAME).
-  returned: success
+  returned: success, and where something blocks
   type: list
   elements: str
 ways:
   description: How each workload that would be stale gets its new sidecars, or that it is left, and to whom.
-  returned: success
+  returned: success, and where something blocks
   type: list
   elements: dict
   contains:

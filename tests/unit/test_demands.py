@@ -163,3 +163,19 @@ def test_a_file_that_cannot_be_read_says_nothing(text: str) -> None:
     notes = {"kubectl.kubernetes.io/last-applied-configuration": text}
     metadata = {"labels": {"istio-injection": "enabled"}, "annotations": notes, "managedFields": [managed("kubectl", fields)]}
     assert of_namespace(metadata).applied == frozenset()
+
+
+APART: dict[str, tuple[Json, int]] = {
+    "from all its own": ({}, 1),
+    "from pods of its own template alone": ({"matchLabelKeys": ["pod-template-hash"]}, 0),
+    "from pods of other templates alone": ({"mismatchLabelKeys": ["pod-template-hash"]}, 0),
+    "from pods of another namespace": ({"namespaces": ["pay"]}, 0),
+    "from pods of every namespace": ({"namespaceSelector": {}}, 0),
+}
+
+
+@pytest.mark.parametrize(("more", "number"), APART.values(), ids=APART)
+def test_from_what_it_must_run_apart(more: Json, number: int) -> None:
+    term = {"topologyKey": "zone", "labelSelector": {"matchLabels": {"app": "api"}}, **more}
+    affinity = {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}}
+    assert len(demands("Deployment", {"template": {"spec": {"affinity": affinity}}}).apart) == number

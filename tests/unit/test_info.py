@@ -186,7 +186,8 @@ CONNECTED: dict[str, tuple[Proxy | None, tuple[Connection, ...] | None, str, tup
     "another version than its image has": (proxy(), (connection("1.29.7"),), OLD, (Source.VERSION,)),
     "an image that tells nothing agrees": (proxy(version=None), (connection(),), OLD, ()),
     "the status says another": (replace(proxy(), status=NEW), (connection(),), OLD, (Source.STATUS,)),
-    "stale": (proxy(NEW), (), OLD, (Source.CONNECTION, Source.PREDICTION)),
+    "stale": (proxy(NEW), (), NEW, (Source.CONNECTION, Source.PREDICTION)),
+    "no istiod of its revision was asked: that is somewhere else": (proxy(NEW), (), OLD, (Source.PREDICTION,)),
     "no sidecar, and a new pod would get one": (None, (), OLD, (Source.PREDICTION,)),
     "a sidecar of an unknown revision": (proxy(revision=t.cast("str", None)), (), OLD, ()),
 }
@@ -360,6 +361,8 @@ def test_who_reads_an_object_with_a_revision(resource: str, label: str, by: str 
     found, one = mesh((), injectors=(unrevisioned(), tag("prod", OLD))), Pinned(resource, "shop", "one", label)
     assert reader(one, found, NOBODY) == by
     assert bool(list(unread((one,), found, NOBODY))) == (by is None)
+    unseen = replace(found, control_planes=(), hidden=("Deployment",))
+    assert not list(unread((one,), unseen, NOBODY)), "who may not see the control planes does not know that there is none"
 
 
 # the filter

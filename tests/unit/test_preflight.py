@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.around import NOTHING, Around, Autoscaler, Claim, Node, Quota, Range
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.around import Around, Autoscaler, Claim, Node, Quota, Range
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.demands import (
     HOSTNAME,
     Apart,
@@ -50,6 +50,9 @@ def node(name: str, cpu: int = 4000, **more: t.Any) -> Node:
 
 def claim(mode: str, *, deleting: bool = False) -> Claim:
     return Claim("shop", "data", frozenset({mode}), deleting)
+
+
+NOTHING = Around()
 
 
 @dataclass(frozen=True)
@@ -146,6 +149,16 @@ DISRUPTION = {
         ((BLOCKER, "each zone that takes it has one"),),
         Demands(apart=(Apart("zone", ALIKE),), replacing=SURGING),
         Around(nodes=(node("n1"), node("n2"))),
+    ),
+    "apart by zone, and one node has none": Case(
+        (),
+        Demands(apart=(Apart("zone", ALIKE),), replacing=SURGING),
+        Around(nodes=(node("n1"), node("n2", labels={HOSTNAME: "n2"}))),
+    ),
+    "apart by zone, and no node has one": Case(
+        (),
+        Demands(apart=(Apart("zone", ALIKE),), replacing=SURGING),
+        Around(nodes=(node("n1", labels={HOSTNAME: "n1"}),)),
     ),
     "apart from others only": Case((), Demands(apart=(Apart(HOSTNAME, Selector(equal=(("app", "db"),))),), replacing=SURGING), ONE_NODE),
     "a quota of pods that is full": Case(

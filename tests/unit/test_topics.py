@@ -146,6 +146,13 @@ MEANING: dict[str, tuple[Iterable[Finding], str, str]] = {
         "another trust domain",
     ),
     "an alias less": (of_config(SAME, replace(SAME, trust_domain_aliases=())), "blocker", "trustDomainAliases: [old-td]"),
+    "another trust domain, each an alias of the other, and an alias less": (
+        of_config(
+            replace(SAME, trust_domain_aliases=("other", "old-td")), replace(SAME, trust_domain="other", trust_domain_aliases=("td",))
+        ),
+        "blocker",
+        "policies and peers by old-td match no more",
+    ),
     "an alias more": (of_config(replace(SAME, trust_domain_aliases=()), SAME), "", ""),
     "another network": (of_config(SAME, replace(SAME, network=None)), "blocker", "set mesh_values.global.network: n1"),
     "another mesh": (of_config(SAME, replace(SAME, mesh_id="x")), "warning", "set mesh_values.global.meshID: m"),

@@ -151,10 +151,6 @@ class Cluster:
         other._accept = _METADATA
         return other
 
-    def list_at(self, path: str, **query: str) -> tuple[list[Json], str]:
-        """All items, and the version to watch from."""
-        return self.values_at(path, _as_it_is, **query)
-
     def values(self, path: str, parse: Callable[[Json], Value], **query: str) -> list[Value]:
         """What becomes of each item of a list. A page is parsed and dropped before the next one is asked for."""
         return self.values_at(path, parse, **query)[0]

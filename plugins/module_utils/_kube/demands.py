@@ -115,7 +115,9 @@ def _needed(kind: Named, source: Json, field: str, where: str) -> Iterator[Refer
 
 
 def _apart(pod: Json) -> Iterator[Apart]:
-    """Only what concerns its own namespace: a term that names others is about others' pods."""
+    """Only what concerns its own namespace and all its pods: a term that names others is about others' pods, and one with
+    ``matchLabelKeys`` (``pod-template-hash``) or ``mismatchLabelKeys`` about pods of one template."""
     for one in mappings(pod, "affinity", "podAntiAffinity", "requiredDuringSchedulingIgnoredDuringExecution"):
-        if mapping(one, "labelSelector") and not one.get("namespaces") and one.get("namespaceSelector") is None:
+        elsewhere = one.get("namespaces") or one.get("namespaceSelector") is not None
+        if mapping(one, "labelSelector") and not elsewhere and not one.get("matchLabelKeys") and not one.get("mismatchLabelKeys"):
             yield Apart(text(one, "topologyKey"), selector(mapping(one, "labelSelector")))

@@ -17,7 +17,13 @@ from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision impor
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.workloads import STAMP, TEMPLATE
 
 APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
-_ALONE = {"kustomize.toolkit.fluxcd.io/reconcile": "disabled", "configmanagement.gke.io/managed": "disabled"}
+_ALONE = {
+    ("kustomize.toolkit.fluxcd.io/reconcile", "disabled"),
+    ("kustomize.toolkit.fluxcd.io/ssa", "Ignore"),
+    ("kustomize.toolkit.fluxcd.io/ssa", "IfNotPresent"),
+    ("configmanagement.gke.io/managed", "disabled"),
+}
+"""Annotations by which what keeps an object leaves it alone (Flux, Kustomization API; Config Sync, managing objects)."""
 _ARGO = "argocd.argoproj.io/tracking-id"
 _LABELS = {INJECTION: ("f:metadata", "f:labels", f"f:{INJECTION}"), REVISION: ("f:metadata", "f:labels", f"f:{REVISION}")}
 _NOTES = ("f:spec", "f:template", "f:metadata", "f:annotations")
@@ -44,7 +50,7 @@ def _held(metadata: Json, paths: Mapping[str, tuple[str, ...]], owner: str = "")
                 by[field] = (*by.get(field, ()), Holder(text(entry, "manager"), text(entry, "operation") == "Apply"))
     if not by and not owner:
         return NOBODY
-    alone = any(notes.get(key) == value for key, value in _ALONE.items())
+    alone = any(notes.get(key) == value for key, value in _ALONE)
     return Held(by, _source(notes, labels), frozenset(_applied(notes.get(APPLIED), paths)), alone, owner)
 
 

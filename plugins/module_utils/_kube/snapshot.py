@@ -108,13 +108,15 @@ def _optional(cluster: Cluster, kind: Kind) -> list[t.Any] | None:
         return None
 
 
-def what_injects(cluster: Cluster) -> Snapshot:
-    """What decides about new pods, and no more: control planes, injectors and namespaces."""
+def what_injects(cluster: Cluster, *, partly: bool = False) -> Snapshot:
+    """What decides about new pods, and no more: control planes, injectors and namespaces. ``partly`` as for ``take``."""
     selector = ",".join(f"{name}={value}" for name, value in ISTIOD.items())
     parse = workload("Deployment")
-    planes = (control_plane(item, parse(item)) for item in cluster.items(KINDS["Deployment"], labelSelector=selector))
-    there = _with_settings(cluster, (plane for plane in planes if plane))
-    return Snapshot(there, all_injectors(cluster), all_namespaces(cluster), (), ())
+    kind = Kind(KINDS[DEPLOYMENT], lambda item: control_plane(item, parse(item)), selector)
+    planes = (_optional if partly else _whole)(cluster, kind)
+    there = _with_settings(cluster, (plane for plane in planes or () if plane))
+    hidden = (DEPLOYMENT,) if planes is None else ()
+    return Snapshot(there, all_injectors(cluster), all_namespaces(cluster), (), (), hidden=hidden)
 
 
 def _with_settings(cluster: Cluster, planes: Iterable[ControlPlane]) -> tuple[ControlPlane, ...]:

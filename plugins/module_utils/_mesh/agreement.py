@@ -54,8 +54,9 @@ def _trust(old: MeshConfig, new: MeshConfig, revisions: tuple[str, str]) -> Iter
         why = "what has moved and what has not name each other by other principals, so that policies match no more"
         do = f"set mesh_values.meshConfig.trustDomain: {old.trust_domain}, or name each as an alias of the other (trustDomainAliases)"
         yield (warning if both else blocker)(Topic.MEANING, "The new control plane has another trust domain.", where=where, why=why, do=do)
-    elif _names(old) - _names(new):
-        why = f"policies and peers by {', '.join(sorted(_names(old) - _names(new)))} match no more for what has moved"
+    lost = _names(old) - _names(new) - ({old.trust_domain} if old.trust_domain != new.trust_domain else set())
+    if lost:
+        why = f"policies and peers by {', '.join(sorted(lost))} match no more for what has moved"
         do = f"set mesh_values.meshConfig.trustDomainAliases: [{', '.join(sorted(old.trust_domain_aliases))}]"
         yield blocker(Topic.MEANING, "The new control plane lacks aliases of the trust domain.", where=where, why=why, do=do)
 

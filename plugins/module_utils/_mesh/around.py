@@ -90,6 +90,3 @@ class Around:
     autoscalers: tuple[Autoscaler, ...] | None = None
     hidden: tuple[str, ...] = ()
     """Kinds that this user may not list."""
-
-
-NOTHING = Around()

@@ -117,10 +117,14 @@ def _says(judged: Judged, pod: Pod, connected: Connections | None) -> Says:
 
 
 def _connected(pod: Pod, connected: Connections | None) -> tuple[tuple[str, ...], str | None]:
-    """To which revisions, and the version that they were told. One that is not ready may not have come so far."""
+    """To which revisions, and the version that they were told.
+
+    One that is not ready may not have come so far, and one whose control plane is elsewhere is connected there.
+    """
     if connected is None:
         return (), None
     there = connected.of.get((pod.namespace, pod.name), ())
     if not there:
-        return ((NOT_CONNECTED,) if connected.complete and pod.ready else ()), None
+        here = pod.proxy is not None and any(pod.proxy.revision == one.istiod.revision for one in connected.heard)
+        return ((NOT_CONNECTED,) if here and connected.complete and pod.ready else ()), None
     return tuple(revision for revision, _one in there), there[0][1].version

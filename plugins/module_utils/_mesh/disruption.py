@@ -125,7 +125,7 @@ def _kept_out(judged: Judged, around: Around) -> Iterator[Finding]:
     for apart in demands.apart:
         if not apart.selector.matches(workload.template.labels):
             continue
-        taken = {node.labels.get(apart.topology) for node in nodes if node.name in here}
+        taken = {node.labels[apart.topology] for node in nodes if node.name in here and apart.topology in node.labels}
         if nodes and all(node.labels.get(apart.topology) in taken for node in nodes):
             what = "node" if apart.topology == HOSTNAME else apart.topology
             yield _never(workload, f"required anti-affinity by {apart.topology}", f"each {what} that takes it has one of its pods")
@@ -147,7 +147,8 @@ def _never(workload: Workload, where: str, why: str) -> Finding:
 
 
 def _instead(workload: Workload) -> str:
-    patch = '{"spec":{"strategy":{"rollingUpdate":{"maxSurge":0,"maxUnavailable":1}}}}'
+    field = "strategy" if workload.kind == "Deployment" else "updateStrategy"
+    patch = f'{{"spec":{{"{field}":{{"rollingUpdate":{{"maxSurge":0,"maxUnavailable":1}}}}}}}}'
     return f"let the old pod go first: kubectl -n {workload.namespace} patch {workload.short} -p '{patch}', or use mesh_exclude"
 
 

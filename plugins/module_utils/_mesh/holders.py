@@ -62,7 +62,8 @@ _KEEPERS = (
         Keeper(
             "Flux",
             "at its next reconciliation, within minutes",
-            "until then: kubectl annotate namespace NAME kustomize.toolkit.fluxcd.io/reconcile=disabled",
+            "until then: kubectl annotate namespace NAME kustomize.toolkit.fluxcd.io/reconcile=disabled "
+            "(whether its Kustomization is suspended is not looked up)",
             always=True,
         ),
     ),

@@ -14,7 +14,7 @@ from ansible_collections.meshops.istio.plugins.module_utils._mesh.findings impor
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.referrers import Pinned
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision import REVISION
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.services import Services
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.snapshot import Snapshot
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.snapshot import DEPLOYMENT, Snapshot
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.words import listed
 
 _MOST = 10
@@ -22,16 +22,17 @@ _MOST = 10
 
 def reader(one: Pinned, snapshot: Snapshot, services: Services) -> str | None:
     """The revision that reads it; None for nobody."""
-    revisions = {plane.revision for plane in snapshot.control_planes} | {i.revision for i in snapshot.injectors if i.url and not i.tag}
-    if one.revision in revisions:
+    if one.revision in snapshot.there:
         return one.revision
     tags = {i.tag: i.revision for i in snapshot.injectors if i.tag} | {s.tag: s.revision for s in services.tags}
     to = None if one.of_istio else tags.get(one.revision)
-    return to if to in revisions else None
+    return to if to in snapshot.there else None
 
 
 def unread(pinned: Iterable[Pinned], snapshot: Snapshot, services: Services) -> Iterator[Finding]:
-    """Objects that count for nobody, though they are there: a lost policy is a hole."""
+    """Objects that count for nobody, though they are there: a lost policy is a hole. Known only where all control planes are."""
+    if not snapshot.sees(DEPLOYMENT):
+        return
     lost = [one for one in pinned if reader(one, snapshot, services) is None]
     if lost:
         first = lost[0]

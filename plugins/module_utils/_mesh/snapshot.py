@@ -63,6 +63,12 @@ class Snapshot:
         return {namespace.name: namespace for namespace in self.namespaces}
 
     @cached_property
+    def there(self) -> frozenset[str]:
+        """Revisions that something answers for: a Deployment, an injector that is called by a url, or one whose Service has endpoints."""
+        called = {one.revision for one in self.injectors if one.ready or (one.url and not one.tag)}
+        return frozenset({plane.revision for plane in self.control_planes} | called)
+
+    @cached_property
     def versions(self) -> Mapping[str, str | None]:
         return {plane.revision: plane.version for plane in self.control_planes}
 

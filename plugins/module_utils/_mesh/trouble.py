@@ -89,7 +89,7 @@ def _mend(snapshot: Snapshot, injector: Injector) -> str:
     if injector.tag:
         to = _other(snapshot, injector.revision)
         return f"revision_tag with tag={injector.tag} and revision={to}; or with state=absent, where nobody follows it"
-    if any(plane.revision == injector.revision for plane in snapshot.control_planes):
+    if _may_stand(snapshot, injector.revision):
         return f"bring control plane {injector.revision} up: look at its Deployment, its pods and their logs"
     return f"install {injector.revision} again, or: kubectl delete mutatingwebhookconfiguration {injector.name}"
 
@@ -137,9 +137,14 @@ def _why_silent(validator: Validator, services: Services) -> str:
 def _move_validator(snapshot: Snapshot, validator: Validator) -> str:
     if validator.default:
         return f"revision_tag with tag=default, validator_only=true and revision={_other(snapshot)}"
-    if any(plane.revision == validator.revision for plane in snapshot.control_planes):
+    if _may_stand(snapshot, validator.revision):
         return f"bring control plane {validator.revision} up: look at its Deployment, its pods and their logs"
     return f"kubectl delete validatingwebhookconfiguration {validator.name}"
+
+
+def _may_stand(snapshot: Snapshot, revision: str | None) -> bool:
+    """It has a Deployment, or nobody can say that it has none."""
+    return not snapshot.sees(DEPLOYMENT) or any(plane.revision == revision for plane in snapshot.control_planes)
 
 
 def _unserved_namespaces(snapshot: Snapshot) -> Iterator[Finding]:
@@ -214,11 +219,10 @@ def _deserted(snapshot: Snapshot) -> Iterator[Finding]:
     """Running proxies of a control plane that is not there any more, as far as all that are there can be seen."""
     if not snapshot.sees(DEPLOYMENT):
         return
-    there = {plane.revision for plane in snapshot.control_planes} | {one.revision for one in snapshot.injectors if one.url}
     left: dict[str, list[Judged]] = defaultdict(list)
     for judged in snapshot.judged:
         for revision in judged.proxies:
-            if revision not in there and revision != "unknown":
+            if revision not in snapshot.there and revision != "unknown":
                 left[revision].append(judged)
     for revision, workloads in sorted(left.items()):
         yield warning(

@@ -26,7 +26,7 @@ from ansible_collections.meshops.istio.plugins.module_utils._mesh.namespaces imp
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.pinned import reader, unread
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.referrers import Pinned
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.services import Services
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.snapshot import Snapshot
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.snapshot import DEPLOYMENT, Snapshot
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.subsets import Subset
 
 
@@ -108,7 +108,7 @@ class Details:
                     "namespace": one.namespace,
                     "name": one.name,
                     "revision": one.revision,
-                    "read_by": reader(one, snapshot, services),
+                    "read_by": reader(one, snapshot, services) or (None if snapshot.sees(DEPLOYMENT) else "unknown"),
                 }
                 for one in self.pinned
             ]

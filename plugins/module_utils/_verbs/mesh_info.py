@@ -49,7 +49,7 @@ class Options:
 
 def run(options: Options, context: Context) -> Result:
     cluster, whole = context.cluster, Subset.WORKLOADS in options.subsets
-    snapshot = take(cluster, partly=True) if whole else what_injects(cluster)
+    snapshot = take(cluster, partly=True) if whole else what_injects(cluster, partly=True)
     validators = unless_forbidden(lambda: all_validators(cluster))
     services = services_in(cluster, _called(snapshot, validators or (), options.istio_namespace))
     details = read(cluster, options.subsets, snapshot, options.istio_namespace)

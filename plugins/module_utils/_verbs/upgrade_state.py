@@ -33,7 +33,7 @@ from ansible_collections.meshops.istio.plugins.module_utils._mesh.record import 
     to_roll_back,
 )
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.snapshot import Snapshot
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.stock import name_of
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.stock import Stock, name_of
 from ansible_collections.meshops.istio.plugins.module_utils._verbs.verb import ISTIO_NAMESPACE, Context, Difference, Result, Verb
 
 LONGEST_REASON = 4000
@@ -93,12 +93,15 @@ def run(options: Options, context: Context) -> Result:
     snapshot = take(context.cluster)
     wanted = _wanted(options, found, snapshot)
     changed = wanted is not None and wanted != found
+    stock = _stock(options, context) if options.state == "started" and options.old else None
     if wanted is not None and changed:
         records.save(context.cluster, options.istio_namespace, wanted, over=stored)
-    taken = _taken(options, context) if options.state == "started" and options.old else ()
+    if stock:
+        stocks.save(context.cluster, options.istio_namespace, stock)
+    said = (Difference(f"configmap/{NAME}", found and _facts(found), wanted and _facts(wanted)),) if changed else ()
     return Result(
         msg=wanted.text() if wanted else "no upgrade on record",
-        differences=((Difference(f"configmap/{NAME}", found and _facts(found), wanted and _facts(wanted)),) if changed else ()) + taken,
+        differences=(*said, *_taken(stock)),
         facts={
             "cluster_uid": context.cluster.uid(),
             "record": _facts(wanted) if wanted else None,
@@ -108,16 +111,19 @@ def run(options: Options, context: Context) -> Result:
     )
 
 
-def _taken(options: Options, context: Context) -> tuple[Difference, ...]:
-    """The stock of the old control plane, once: only what is on record now can be removed when nothing needs it any more."""
+def _stock(options: Options, context: Context) -> Stock | None:
+    """Of the old control plane, once: only what is on record now can be removed when nothing needs it any more."""
     old = options.old or ""
     if stocks.load(context.cluster, options.istio_namespace, old):
-        return ()
+        return None
     stock = stocks.taken(context.cluster, options.istio_namespace, old)
-    if not stock.objects:
+    return stock if stock.objects else None
+
+
+def _taken(stock: Stock | None) -> tuple[Difference, ...]:
+    if not stock:
         return ()
-    stocks.save(context.cluster, options.istio_namespace, stock)
-    return (Difference(f"configmap/{name_of(old)}", None, {"objects": [one.text() for one in sorted(stock.objects)]}),)
+    return (Difference(f"configmap/{name_of(stock.revision)}", None, {"objects": [one.text() for one in sorted(stock.objects)]}),)
 
 
 def _wanted(options: Options, found: Record | None, snapshot: Snapshot) -> Record | None:
