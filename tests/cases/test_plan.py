@@ -95,14 +95,16 @@ def test_what_only_the_old_control_plane_reads_blocks_the_move(lab: Cluster, too
     name = namespaces(ENABLED, [samples.deployment("api")])
     path = f"/apis/security.istio.io/v1/namespaces/{name}/authorizationpolicies"
     kind = {"apiVersion": "security.istio.io/v1", "kind": "AuthorizationPolicy"}
-    lab.api.post(path, {**kind, "metadata": {"name": "deny", "labels": {"istio.io/rev": "default"}}, "spec": {"action": "DENY"}})
+    lab.api.post(
+        path, {**kind, "metadata": {"name": "deny", "labels": {"istio.io/rev": "default"}}, "spec": {"action": "DENY", "rules": [{}]}}
+    )
     asked: dict[str, object] = {"revision": NEW, "version": VERSION, "waves": [[name]], "from_revision": "default"}
     blocked = tool.verb("upgrade_plan", **asked)
     (lost,) = _about(blocked, "meaning")
     assert f"({name}/deny) would be lost to what moves" in lost["what"]
     assert blocked["plan"]["blockers"] == _about(blocked, "meaning"), "a blocked plan is returned whole"
     new = {**kind, "metadata": {"name": "new", "labels": {"istio.io/rev": NEW}}}
-    lab.api.post(path, {**new, "spec": {"action": "ALLOW"}})
+    lab.api.post(path, {**new, "spec": {"action": "ALLOW", "rules": [{}]}})
     assert _about(tool.verb("upgrade_plan", **asked), "meaning") == [lost], "one that allows is no copy of one that denies"
     lab.api.patch(f"{path}/new", {"spec": {"action": "DENY"}})
     assert _about(tool.verb("upgrade_plan", **asked), "meaning") == []

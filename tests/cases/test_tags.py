@@ -215,7 +215,7 @@ def test_only_the_default_validator_moves(lab: Cluster, tool: Tool, as_it_was: N
     assert "istio.io/tag" not in labels(lab, VALIDATOR), "it stays helm's"
     assert any("istio-base" in line and f"defaultRevision={NEW}" in line for line in done["warnings"])
     invalid = {"apiVersion": "networking.istio.io/v1", "kind": "VirtualService", "metadata": {"name": "none"}, "spec": {}}
-    with pytest.raises(ApiProblem, match="at least one host"):
+    with pytest.raises(ApiProblem, match="http, tcp or tls must be provided"):
         lab.api.post("/apis/networking.istio.io/v1/namespaces/default/virtualservices", invalid, dryRun="All")
     assert not tool.changes("revision_tag", tag="default", revision=NEW, validator_only=True)
 

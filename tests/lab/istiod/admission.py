@@ -52,8 +52,8 @@ def validate(review: Json) -> Json:
     match subject.get("kind"):
         case "Gateway" if not spec.get("servers"):
             problem = "gateway must have at least one server"
-        case "VirtualService" if not spec.get("hosts"):
-            problem = "virtual service must have at least one host"
+        case "VirtualService" if not any(spec.get(part) for part in ("http", "tcp", "tls")):
+            problem = "http, tcp or tls must be provided in virtual service"
     return _answer(review, allowed=problem is None, message=f"configuration is invalid: {problem}" if problem else "")
 
 
