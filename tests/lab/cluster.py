@@ -160,7 +160,7 @@ class Cluster:
         command = [str(programs / "kwokctl"), "--config", str(self.folder / "kwok.yaml"), "--name", self.name, "create", "cluster"]
         command += ["--runtime", "binary", "--kubeconfig", str(self.kubeconfig), "--disable-qps-limits", "--wait", "60s"]
         log = self.folder / "kwokctl.log"
-        with log.open("wb") as out, _alone():
+        with log.open("wb") as out, alone():
             # A session of its own: Ctrl-C comes to us alone, and we clean up.
             environment = self.environment()
             environment["PATH"] = f"{self.folder / 'bin'}:{environment['PATH']}"  # there kwok finds what is run in a pod
@@ -198,7 +198,7 @@ class Cluster:
 
 
 @contextlib.contextmanager
-def _alone() -> t.Iterator[None]:
+def alone() -> t.Iterator[None]:
     """kwokctl looks for ports that are free now, and its programs take them later: two at a time would find the same."""
     with Path(tempfile.gettempdir(), f"meshops-lab-{os.getuid()}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from urllib.parse import urlsplit
 
 from .api import ApiProblem
-from .cluster import Cluster, ClusterError
+from .cluster import Cluster, ClusterError, alone
 from .processes import Process, end, in_folder
 
 API_SERVER = "kube-apiserver"
@@ -24,19 +24,23 @@ BACK_SECONDS = 60
 
 @contextlib.contextmanager
 def gone(cluster: Cluster) -> Iterator[None]:
-    """Every connection is refused. At the end of the block it is back and ready, and so is who could not live without it."""
-    running = {one: one.arguments() for one in in_folder(cluster.folder, (API_SERVER, *CONTROLLERS))}
-    address = urlsplit(cluster.api.server)
-    try:
-        with socket.socket() as holder:  # bound and not listening: nobody else gets its port meanwhile
-            holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            end((one for one in running if one.name == API_SERVER), grace=0)
-            _bind(holder, (address.hostname or "", address.port or 0))
-            yield
-    finally:
-        _start_again(cluster, running, (API_SERVER,))
-        _wait_ready(cluster)
-        _start_again(cluster, running, CONTROLLERS)
+    """Every connection is refused. At the end of the block it is back and ready, and so is who could not live without it.
+
+    No cluster is made meanwhile: it could be given the port of this one in the moment before the API server takes it again.
+    """
+    with alone():
+        running = {one: one.arguments() for one in in_folder(cluster.folder, (API_SERVER, *CONTROLLERS))}
+        address = urlsplit(cluster.api.server)
+        try:
+            with socket.socket() as holder:  # bound and not listening: nobody else gets its port meanwhile
+                holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                end((one for one in running if one.name == API_SERVER), grace=0)
+                _bind(holder, (address.hostname or "", address.port or 0))
+                yield
+        finally:
+            _start_again(cluster, running, (API_SERVER,))
+            _wait_ready(cluster)
+            _start_again(cluster, running, CONTROLLERS)
 
 
 @contextlib.contextmanager
