@@ -18,6 +18,8 @@ from ansible_collections.meshops.istio.plugins.module_utils._mesh.settings impor
 REQUIRED = "pkg/kube/inject/inject.go, injectRequired"
 TEMPLATE = "pkg/kube/inject/inject.go, selectTemplates and RunTemplate"
 VALIDATE = "pkg/kube/inject/validate.go"
+QUANTITY = f"{VALIDATE}; Kubernetes, apimachinery pkg/api/resource/quantity.go"
+INTERFACES = "traffic.sidecar.istio.io/excludeInterfaces"
 
 BATCH = Selector(equal=(("role", "batch"),))
 EDGE = Selector((Requirement("role", Operator.IN, ("edge", "door")),))
@@ -140,6 +142,13 @@ CASES = {
     "quantities": Case(
         Says.INJECTS, VALIDATE, PodShape({}, {"sidecar.istio.io/proxyCPU": "100m", "sidecar.istio.io/proxyMemoryLimit": "1.5Gi"})
     ),
+    "a quantity without a digit is nought": Case(Says.INJECTS, QUANTITY, PodShape({}, {"sidecar.istio.io/proxyCPU": "m"})),
+    "only ASCII has digits": Case(Says.REFUSES, QUANTITY, PodShape({}, {"sidecar.istio.io/proxyCPU": "\u0663"})),
+    "no interface": Case(Says.REFUSES, f"{VALIDATE}, 1.30.0", PodShape({}, {INTERFACES: "eth0,"}), version="1.30.0"),
+    "no interface, by a version that may let it pass": Case(
+        Says.UNKNOWN, f"{VALIDATE}, 1.29.6", PodShape({}, {INTERFACES: "eth0,"}), version="1.29.6"
+    ),
+    "interfaces": Case(Says.INJECTS, f"{VALIDATE}, 1.30.0", PodShape({}, {INTERFACES: "eth0, net1"}), version="1.30.0"),
     "no port": Case(Says.REFUSES, VALIDATE, PodShape({}, {"status.sidecar.istio.io/port": "70000"})),
     "ports with blanks": Case(Says.INJECTS, VALIDATE, PodShape({}, {"traffic.sidecar.istio.io/excludeInboundPorts": "8080, 9090"})),
     "all ports may be included": Case(Says.INJECTS, VALIDATE, PodShape({}, {"traffic.sidecar.istio.io/includeInboundPorts": "*"})),
@@ -149,6 +158,12 @@ CASES = {
     ),
     "an address is no network": Case(
         Says.REFUSES, VALIDATE, PodShape({}, {"traffic.sidecar.istio.io/includeOutboundIPRanges": "10.0.0.1"}), version="1.9.9"
+    ),
+    "a network whose length begins with a nought": Case(
+        Says.REFUSES, VALIDATE, PodShape({}, {"traffic.sidecar.istio.io/excludeOutboundIPRanges": "10.0.0.0/08"})
+    ),
+    "a network of one interface": Case(
+        Says.REFUSES, VALIDATE, PodShape({}, {"traffic.sidecar.istio.io/excludeOutboundIPRanges": "fe80::1%eth0/64"})
     ),
     "no number": Case(Says.REFUSES, VALIDATE, PodShape({}, {"readiness.status.sidecar.istio.io/periodSeconds": "-1"})),
     "no such mode": Case(Says.REFUSES, VALIDATE, PodShape({}, {"sidecar.istio.io/interceptionMode": "redirect"})),
@@ -173,6 +188,8 @@ neverInjectSelector:
   - matchExpressions: [{key: role, operator: Gt, values: ["1"]}]
   - matchExpressions: [{key: role, operator: In, values: []}]
   - matchExpressions: [{key: role, operator: Exists, values: [x]}]
+  - matchExpressions: [{key: not a key, operator: DoesNotExist}]
+  - matchExpressions: [{key: role, operator: NotIn, values: [not a value]}]
 aliases: {both: [sidecar, mine]}
 injectedAnnotations: {}
 template: "{{ Template_Version_And_Istio_Version_Mismatched_Check_Installation }}"

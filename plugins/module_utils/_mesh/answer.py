@@ -97,11 +97,9 @@ def _matches(selector: Selector, pod: PodShape) -> bool:
 
 def _injects(pod: PodShape, istiod: Istiod) -> Answer:
     """A pod that should be injected and cannot be is refused (recorded: failures.json)."""
-    if wrong := proxy_annotations.refused(pod.annotations):
+    if wrong := proxy_annotations.refused(pod.annotations, istiod.version):
         return Answer(Says.REFUSES, wrong, would=True)
-    if wrong := proxy_annotations.refused_quantity(pod.annotations):
-        if proxy_annotations.quantities_checked(istiod.version):
-            return Answer(Says.REFUSES, wrong, would=True)
+    if wrong := proxy_annotations.refused_by_some(pod.annotations):
         return Answer(Says.UNKNOWN, f"{wrong}, which not every version refuses")
     return _rendered(pod, istiod.settings or Settings())
 

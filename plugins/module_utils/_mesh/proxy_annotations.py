@@ -15,7 +15,17 @@ from collections.abc import Callable, Iterator, Mapping
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision import before
 
 _BOOLEANS = frozenset({"1", "t", "T", "TRUE", "true", "True", "0", "f", "F", "FALSE", "false", "False"})
-_QUANTITY = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([numkMGTPE]|[KMGTPE]i|[eE][+-]?\d+)?")
+_QUANTITY = re.compile(r"(?=.)[+-]?[0-9]*\.?[0-9]*([numkMGTPE]|[KMGTPE]i|[eE][+-]?[0-9]+)?")
+"""Kubernetes, apimachinery pkg/api/resource/quantity.go: no digit at all is nought."""
+_PREFIX = re.compile(r"[^%]*/(0|[1-9][0-9]*)")
+"""Of a network, Go's ``netip.ParsePrefix`` takes no zone, and no number that begins with a nought."""
+_INTERFACE = re.compile(r"[a-zA-Z][a-zA-Z0-9_.-]{0,14}")
+_RESOURCES = ("CPU", "CPULimit", "Memory", "MemoryLimit")
+_OF_INTERFACES = (
+    "traffic.sidecar.istio.io/excludeInterfaces",
+    "traffic.sidecar.istio.io/kubevirtInterfaces",
+    "istio.io/reroute-virtual-interfaces",
+)
 
 
 def _number(text: str, most: int) -> bool:
@@ -39,14 +49,24 @@ def _network(text: str) -> bool:
         ipaddress.ip_network(text, strict=False)
     except ValueError:
         return False
-    return re.search(r"/\d+$", text) is not None
+    return _PREFIX.fullmatch(text) is not None
+
+
+def _quantity(text: str) -> bool:
+    return _QUANTITY.fullmatch(text) is not None
+
+
+def _interfaces(text: str) -> bool:
+    return not text or all(_INTERFACE.fullmatch(name.strip()) for name in text.split(","))
 
 
 def _or_all(check: Callable[[str], bool]) -> Callable[[str], bool]:
     return lambda text: text == "*" or check(text)
 
 
-_ALWAYS: dict[str, tuple[Callable[[str], bool], str]] = {
+_Checks = Mapping[str, tuple[Callable[[str], bool], str]]
+
+_ALWAYS: _Checks = {
     "sidecar.istio.io/interceptionMode": (lambda text: text in ("REDIRECT", "TPROXY", "NONE"), "REDIRECT, TPROXY or NONE"),
     "status.sidecar.istio.io/port": (_port, "a port"),
     **{
@@ -61,25 +81,25 @@ _ALWAYS: dict[str, tuple[Callable[[str], bool], str]] = {
     "prometheus.istio.io/merge-metrics": (lambda text: text in _BOOLEANS, "true or false"),
 }
 """Checked in the same way from 1.9 to 1.30."""
-_QUANTITIES = tuple(f"sidecar.istio.io/proxy{what}" for what in ("CPU", "CPULimit", "Memory", "MemoryLimit"))
-"""Checked from 1.29 on, and by patch releases before; a wrong one may fail elsewhere, too."""
+_SINCE: tuple[tuple[tuple[int, int], _Checks], ...] = (
+    ((1, 29), dict.fromkeys((f"sidecar.istio.io/proxy{what}" for what in _RESOURCES), (_quantity, "a quantity"))),
+    ((1, 30), dict.fromkeys(_OF_INTERFACES, (_interfaces, "names of network interfaces"))),
+)
+"""Checked from that minor on. Of those before, some patch releases check it too, and what is wrong may fail elsewhere."""
 
 
-def refused(annotations: Mapping[str, str]) -> str:
-    """What every istiod refuses, as a clause; empty where there is nothing."""
-    return next(_wrong(annotations, _ALWAYS), "")
+def refused(annotations: Mapping[str, str], version: str | None) -> str:
+    """What an istiod of this version refuses for certain, as a clause; empty where there is nothing."""
+    checks = [_ALWAYS, *(these for since, these in _SINCE if version is not None and not before(version, *since))]
+    return next((wrong for these in checks for wrong in _wrong(annotations, these)), "")
 
 
-def refused_quantity(annotations: Mapping[str, str]) -> str:
-    """What is no quantity of CPU or memory, as a clause; empty where all are."""
-    return next(_wrong(annotations, dict.fromkeys(_QUANTITIES, (lambda text: _QUANTITY.fullmatch(text) is not None, "a quantity"))), "")
+def refused_by_some(annotations: Mapping[str, str]) -> str:
+    """What some versions refuse, and others do not."""
+    return next((wrong for _since, these in _SINCE for wrong in _wrong(annotations, these)), "")
 
 
-def quantities_checked(version: str | None) -> bool:
-    return version is not None and not before(version, 1, 29)
-
-
-def _wrong(annotations: Mapping[str, str], checks: Mapping[str, tuple[Callable[[str], bool], str]]) -> Iterator[str]:
+def _wrong(annotations: Mapping[str, str], checks: _Checks) -> Iterator[str]:
     for name, (check, wanted) in checks.items():
         if name in annotations and not check(annotations[name]):
             yield f"its annotation {name}={_short(annotations[name])} is not {wanted}"

@@ -60,14 +60,31 @@ class Selector:
 
     @property
     def valid(self) -> bool:
-        """Whether Kubernetes takes it: In and NotIn have values, the others none."""
+        """Whether Kubernetes takes it: In and NotIn have values, the others none, and each word is one that a label may have.
+
+        Source: k8s.io/apimachinery pkg/labels/selector.go, ``NewRequirement``.
+        """
         sets = (Operator.IN, Operator.NOT_IN)
-        return all(bool(one.values) == (one.operator in sets) for one in self.requirements)
+        counted = all(bool(one.values) == (one.operator in sets) for one in self.requirements)
+        return counted and all(_is_key(one.key) and all(map(_is_value, one.values)) for one in self.conditions)
 
     @property
     def conditions(self) -> tuple[Requirement, ...]:
         """Of both forms."""
         return (*(Requirement(key, Operator.IN, (value,)) for key, value in self.equal), *self.requirements)
+
+
+_WORD = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?")
+_PREFIX = re.compile(r"(?=.{1,253}/)([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]*[a-z0-9])?/")
+
+
+def _is_key(text: str) -> bool:
+    prefix = _PREFIX.match(text)
+    return _WORD.fullmatch(text[prefix.end() :] if prefix else text) is not None
+
+
+def _is_value(text: str) -> bool:
+    return not text or _WORD.fullmatch(text) is not None
 
 
 _PART = re.compile(
