@@ -30,6 +30,13 @@ options:
     type: str
     choices: [started, advanced, finished, paused, rolling_back, rolled_back, completing, completed, read]
     default: read
+  id:
+    description:
+      - The upgrade that the caller is in the middle of, as C(record.id) was when it began that or took it up.
+      - The module fails where another run has begun another one since, and for V(read), V(advanced) and V(finished) also where another
+        run is rolling it back or has done so.
+      - Not looked at in check mode, in which none was begun.
+    type: str
   revision:
     description: The revision to move to; needed for O(state=started).
     type: str

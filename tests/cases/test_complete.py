@@ -20,6 +20,7 @@ from .conftest import REVISION, REVISION_VERSION, Namespaces, Planes
 from .seen import PRIOR, annotations, proxies
 from .stream import Stream
 from .tool import RECORDED, Tool, control_plane, variables, written
+from .users import with_verbs
 
 ENABLED = {"istio-injection": "enabled"}
 APPS = [samples.deployment("api")]
@@ -139,6 +140,38 @@ def test_a_completion_is_refused_before_anything_is_written(
     assert tool.writes() == before
     assert mesh.installed(lab, old)
     assert PRIOR in annotations(lab, [moving])[0], "the way back is open still"
+
+
+def test_the_old_control_plane_stays_while_the_new_one_is_not_ready(
+    lab: Cluster, tool: Tool, namespaces: Namespaces, old: str, revision: str
+) -> None:
+    """It was ready when the upgrade was done: what counts is how it is when the other goes."""
+    name = namespaces({"istio.io/rev": old}, APPS)
+    tool.play("canary_upgrade", **variables(revision, REVISION_VERSION, waves=[[name]], **{"from": old})).succeeded()
+    before = tool.writes()
+    mesh.scale(lab, revision, 0)
+    refused = tool.play("complete", mesh_helm=HELM)
+    assert refused.code != 0
+    assert f'Control plane "{revision}", which is to take over, is not ready.' in refused.said
+    assert "no ready endpoint" in refused.said
+    assert tool.writes() == before
+    assert mesh.installed(lab, old)
+    assert PRIOR in annotations(lab, [name])[0], "the way back is open still"
+    mesh.scale(lab, revision, 1)
+    tool.play("complete", mesh_helm=HELM).succeeded()
+    assert left_of(lab, old) == []
+
+
+def test_who_may_not_remove_all_of_it_is_told_by_the_dry_run(
+    lab: Cluster, tool: Tool, namespaces: Namespaces, old: str, clean_record: None
+) -> None:
+    """A user with every right but to delete."""
+    name = namespaces({"istio.io/rev": old}, APPS)
+    upgraded(tool, old, [name])
+    with with_verbs(lab, tool.user, "get", "list", "watch", "create", "update", "patch") as login:
+        would = tool.verb("control_plane", check_mode=True, revision=old, state="absent", successor=REVISION, helm=HELM, **login)
+    assert "This user may not do all that the removal needs." in would["msg"]
+    assert f"delete deployments.apps in namespace {mesh.NAMESPACE}" in would["msg"]
 
 
 def test_there_is_nothing_to_complete_before_an_upgrade_is_done(tool: Tool, clean_record: None) -> None:

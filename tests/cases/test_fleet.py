@@ -84,7 +84,8 @@ def test_the_batch_mate_of_a_failed_cluster_stops_before_its_next_wave(three: Fl
     (_first, _one), (second, name), (third, mates) = three.clusters.values()
     _host, failed, mate = three.clusters
     later = namespaces(ENABLED, [samples.deployment("api")], on=third)
-    (three.tool.folder / "host_vars" / f"{mate}.yml").write_text(yaml.safe_dump({"mesh_waves": [[mates], [later]]}))
+    of_mate = {"mesh_waves": [[mates], [later]], "mesh_on_failure": "rollback"}  # which is about a failure of its own
+    (three.tool.folder / "host_vars" / f"{mate}.yml").write_text(yaml.safe_dump(of_mate))
     before = labels(third, [later])
     stopped = three.play("canary_upgrade", 1, 2)
     assert stopped.code != 0

@@ -6,13 +6,17 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterator
+
+import pytest
 
 from tests.lab import mesh, samples
+from tests.lab.api import ApiProblem
 from tests.lab.cluster import Cluster
 
 from .conftest import REVISION, REVISION_VERSION, Namespaces, Planes
 from .seen import PRIOR, annotations, labels, limit_pods, moved, proxies
-from .tool import RECORDED, Ran, Tool, variables, written
+from .tool import RECORDED, Ran, Tool, until, variables, written
 
 ENABLED = {"istio-injection": "enabled"}
 APPS = [samples.deployment("api"), samples.deployment("worker", 2)]
@@ -123,6 +127,78 @@ def test_a_failed_wave_is_rolled_back_where_that_is_wished(lab: Cluster, tool: T
     assert proxies(lab, names) == {"default"}
     assert {count for at, count in tool.restarts().items() if at.startswith(f"{done}/")} == {2}
     assert not any(at.startswith(f"{never}/") for at in tool.restarts())
+
+
+def test_nobody_elses_upgrade_is_rolled_back(lab: Cluster, tool: Tool, namespaces: Namespaces, revision: str) -> None:
+    """By a run that could not begin its own, and wishes to go back when it fails."""
+    done, failing = names = [namespaces(ENABLED, APPS) for _number in range(2)]
+    limit_pods(lab, failing, 3)
+    assert "is paused" in upgrade(tool, [done], [failing], **{"from": "default"}, grace_time=1).said
+    before, writes = labels(lab, names), tool.writes()
+    other = upgrade(tool, [done], to=revision, **{"from": "default"}, on_failure="rollback")
+    assert other.code != 0
+    assert f'An upgrade to "{REVISION}" is under way.' in other.said
+    assert (labels(lab, names), tool.writes()) == (before, writes)
+
+
+def test_a_finished_upgrade_is_not_rolled_back_when_a_rerun_fails(lab: Cluster, tool: Tool, namespaces: Namespaces, revision: str) -> None:
+    """Its istiod has no room for a moment: nothing was moving, so that there is nothing to take back."""
+    name = namespaces(ENABLED, APPS)
+    upgrade(tool, [name], to=revision, **{"from": "default"}).succeeded()
+    before = labels(lab, [name])
+    mesh.scale(lab, revision, 0)
+    again = upgrade(tool, [name], to=revision, **{"from": "default"}, on_failure="rollback", wait_timeout=1)
+    assert again.code != 0
+    assert "has been rolled back" not in again.said
+    assert (labels(lab, [name]), proxies(lab, [name])) == (before, {revision})
+
+
+def test_there_is_nothing_to_roll_back(tool: Tool, clean_record: None) -> None:
+    """As in the wrong cluster, or with the wrong namespace of Istio."""
+    back = tool.play("rollback", mesh_istio_namespace="default")
+    assert back.code != 0
+    assert "There is nothing to roll back." in back.said
+    assert "no ConfigMap meshops-upgrade in namespace default" in back.said
+    assert tool.writes() == []
+
+
+@pytest.fixture
+def unmovable(lab: Cluster, namespaces: Namespaces) -> Iterator[str]:
+    """A namespace whose labels a policy of the cluster's keeps as they are."""
+    name = namespaces(ENABLED, APPS)
+    group = "/apis/admissionregistration.k8s.io/v1"
+    rule = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["UPDATE"], "resources": ["namespaces"], "resourceNames": [name]}
+    validation = {"expression": "object.metadata.?labels == oldObject.metadata.?labels", "message": "labels are kept by Git"}
+    spec = {"matchConstraints": {"resourceRules": [rule]}, "validations": [validation]}
+    lab.api.post(f"{group}/validatingadmissionpolicies", {"metadata": {"name": name}, "spec": spec})
+    binding = {"policyName": name, "validationActions": ["Deny"]}
+    lab.api.post(f"{group}/validatingadmissionpolicybindings", {"metadata": {"name": name}, "spec": binding})
+    until(lambda: not _movable(lab, name), "the policy to count")
+    yield name
+    for kind in ("validatingadmissionpolicybindings", "validatingadmissionpolicies"):
+        lab.api.delete(f"{group}/{kind}/{name}")
+
+
+def _movable(lab: Cluster, name: str) -> bool:
+    try:
+        lab.api.patch(f"/api/v1/namespaces/{name}", {"metadata": {"labels": {"made": "up"}}}, dryRun="All")
+    except ApiProblem:
+        return False
+    return True
+
+
+def test_a_move_that_stops_half_way_is_taken_back(
+    lab: Cluster, tool: Tool, namespaces: Namespaces, unmovable: str, clean_record: None
+) -> None:
+    """What had moved already would have the new sidecar in new pods, and nobody would have probed it."""
+    names = [*(namespaces(ENABLED, APPS) for _number in range(5)), unmovable]
+    before = labels(lab, names), annotations(lab, names)
+    failed = upgrade(tool, names, **{"from": "default"})
+    assert failed.code != 0
+    assert "labels are kept by Git" in failed.said
+    assert any(write.startswith("patch /api/v1/namespaces/") and not write.endswith(unmovable) for write in tool.writes())
+    assert (labels(lab, names), annotations(lab, names)) == before
+    assert proxies(lab, names) == {"default"}
 
 
 def test_a_rollback_that_was_killed_does_not_go_further_than_it_would_have(

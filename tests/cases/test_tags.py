@@ -19,7 +19,8 @@ from tests.lab.cluster import Cluster
 
 from .conftest import SERVICES, Namespaces, given_back
 from .stream import Stream
-from .tool import Tool, until
+from .tool import Tool
+from .users import with_verbs
 
 OLD, NEW = "default", "1-30-3"
 ENABLED = {"istio-injection": "enabled"}
@@ -245,24 +246,13 @@ def test_what_cannot_be_is_refused_before_the_first_write(lab: Cluster, tool: To
 
 def test_a_user_without_the_rights_is_told_before_the_first_write(lab: Cluster, tool: Tool) -> None:
     """One who may look at everything."""
-    name = f"reader-{tool.user}"
-    reads = {"apiGroups": ["*"], "resources": ["*"], "verbs": ["get", "list"]}
-    lab.api.post(f"{istioctl.RIGHTS}/clusterroles", {"metadata": {"name": name}, "rules": [reads]})
-    binding = {
-        "metadata": {"name": name},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": name},
-        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": tool.user}],
-    }
-    lab.api.post(f"{istioctl.RIGHTS}/clusterrolebindings", binding)
-    may = {"spec": {"user": tool.user, "resourceAttributes": {"verb": "list", "resource": "namespaces"}}}
-    reviews = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
-    until(lambda: bool(lab.api.post(reviews, may)["status"]["allowed"]), "the right to look")
-    message = tool.fails("revision_tag", tag="prod", revision=NEW, impersonate_groups=["nobody"])
+    with with_verbs(lab, tool.user, "get", "list") as login:
+        message = tool.fails("revision_tag", tag="prod", revision=NEW, **login)
+        would = tool.verb("revision_tag", check_mode=True, tag="prod", revision=NEW, **login)
     for missing in ("create", "update"):
         assert f"{missing} mutatingwebhookconfigurations.admissionregistration.k8s.io" in message
         assert f"{missing} services in namespace {mesh.NAMESPACE}" in message
-    for kind in ("clusterroles", "clusterrolebindings"):
-        lab.api.delete(f"{istioctl.RIGHTS}/{kind}/{name}")
+    assert would["msg"] == message, "check mode tells it too"
 
 
 def test_a_tag_that_helm_renders_is_helms(lab: Cluster, tool: Tool, revision: str, as_it_was: None) -> None:

@@ -19,6 +19,7 @@ from ansible_collections.meshops.istio.plugins.module_utils._mesh.record import 
     Phase,
     Record,
     begun,
+    check_still,
     completed,
     completing,
     lost,
@@ -329,13 +330,43 @@ def test_an_upgrade_is_complete_when_nothing_of_the_old_control_plane_is_left() 
 @pytest.mark.parametrize("phase", [Phase.COMPLETING, Phase.COMPLETED])
 def test_from_a_completion_there_is_no_way_back(phase: Phase) -> None:
     with pytest.raises(MeshError, match="no way back"):
-        rolling_back(replace(RECORD, phase=phase), MESH.namespace)
+        rolling_back(replace(RECORD, phase=phase), MESH.namespace, "istio-system")
+
+
+def test_without_a_record_and_without_recorded_labels_there_is_nothing_to_roll_back() -> None:
+    with pytest.raises(MeshError, match="nothing to roll back") as told:
+        rolling_back(None, MESH.namespace, "mesh-system")
+    assert "no ConfigMap meshops-upgrade in namespace mesh-system" in told.value.text()
+    assert rolling_back(None, MOVED.namespace, "mesh-system") is None, "a lost record is no reason to stay"
+
+
+STILL: dict[str, tuple[Record | None, bool, bool]] = {
+    "it is under way": (RECORD, True, True),
+    "it is done, and told so again": (replace(RECORD, phase=Phase.DONE), True, True),
+    "another run rolls it back": (replace(RECORD, phase=Phase.ROLLING_BACK), True, False),
+    "who rolls it back goes on with that": (replace(RECORD, phase=Phase.ROLLING_BACK), False, True),
+    "another run has rolled it back": (replace(RECORD, phase=Phase.ROLLED_BACK), True, False),
+    "another one was begun": (replace(RECORD, id="ffffffff"), True, False),
+    "another one was begun, which is not for us to roll back": (replace(RECORD, id="ffffffff"), False, False),
+    "the record is gone": (None, True, False),
+}
+
+
+@pytest.mark.parametrize(("found", "going_on", "ours"), STILL.values(), ids=STILL)
+def test_who_is_in_the_middle_of_an_upgrade_stops_where_another_has_taken_over(found: Record | None, going_on: bool, ours: bool) -> None:
+    try:
+        check_still(found, RECORD.id, going_on=going_on)
+    except MeshError as problem:
+        assert not ours, problem.text()
+    else:
+        assert ours, "it goes on beside the other"
 
 
 def test_a_rollback_concerns_what_has_moved_also_when_its_labels_are_back_already() -> None:
     half = {**MESH.namespace, "shop": MOVED.namespace["shop"]}
     assert to_roll_back(RECORD, half) == ("shop",), "what was never reached is left alone"
-    begun_one = rolling_back(RECORD, half)
+    begun_one = rolling_back(RECORD, half, "istio-system")
+    assert begun_one
     assert begun_one.namespaces == {"shop": "uid-shop"}
     assert to_roll_back(begun_one, MESH.namespace) == ("shop",), "a killed rollback still has to restart it"
     assert to_roll_back(replace(begun_one, phase=Phase.ROLLED_BACK), MESH.namespace) == ()

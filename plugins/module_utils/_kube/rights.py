@@ -18,6 +18,7 @@ from ansible_collections.meshops.istio.plugins.module_utils._mesh.rights import 
     to_read,
     to_restart_anything,
     to_tag,
+    to_uninstall,
 )
 
 _PATH = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
@@ -40,6 +41,11 @@ def check_readable(cluster: Cluster, istio_namespace: str, *, install: str | Non
 def check_tag_rights(cluster: Cluster, istio_namespace: str, *, default: bool, verbs: tuple[str, ...]) -> None:
     """The same for what a tag consists of; the right to ask for pods shows itself where they are asked for."""
     _check(cluster, to_tag(istio_namespace, default, verbs), "the tag")
+
+
+def check_uninstall_rights(cluster: Cluster, istio_namespace: str) -> None:
+    """The same for what helm removes."""
+    _check(cluster, to_uninstall(istio_namespace), "the removal")
 
 
 def missing(cluster: Cluster, rights: Iterable[Right]) -> tuple[Right, ...]:

@@ -16,6 +16,8 @@ class MeshError(Exception):
     def __init__(self, what: str, *, where: str = "", why: str = "", do: str = "") -> None:
         super().__init__(what)
         self.what, self.where, self.why, self.do = what, where, why, do
+        self.facts: Mapping[str, object] = {}
+        """What the result holds all the same, for who goes on from there."""
 
     def text(self) -> str:
         """Four short lines at most; the first is the sentence."""
@@ -23,7 +25,7 @@ class MeshError(Exception):
         return "\n".join([self.what] + [f"  {name + ':':<6} {text}" for name, text in parts if text])
 
     def as_ansible(self) -> dict[str, object]:
-        return {"msg": self.text(), "error": {"kind": self.kind, "reason": self.why or self.what, "hint": self.do}}
+        return {**self.facts, "msg": self.text(), "error": {"kind": self.kind, "reason": self.why or self.what, "hint": self.do}}
 
 
 class Blocked(MeshError):
@@ -36,11 +38,7 @@ class Blocked(MeshError):
         super().__init__(first.what, where=first.where, why=first.why, do=first.do)
         self.blockers = blockers
         self.facts = facts or {}
-        """What was found besides, which the result holds as if nothing were in the way."""
 
     def text(self) -> str:
         head = [f"{len(self.blockers)} things stand in the way; nothing was written."] if len(self.blockers) > 1 else []
         return "\n".join(head + [MeshError.text(blocker) for blocker in self.blockers])
-
-    def as_ansible(self) -> dict[str, object]:
-        return {**self.facts, **MeshError.as_ansible(self)}

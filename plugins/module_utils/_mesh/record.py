@@ -143,6 +143,18 @@ def begun(record: Record | None, wanted: Record, snapshot: Snapshot) -> Record:
     return replace(record, version=wanted.version, waves=wanted.waves, namespaces=namespaces, phase=phase, wave=wave, baseline=ill)
 
 
+def check_still(record: Record | None, id: str, *, going_on: bool) -> None:
+    """Raises MeshError for who is in the middle of an upgrade that another run has taken back meanwhile, or replaced."""
+    if record and record.id == id and (not going_on or record.phase in (Phase.RUNNING, Phase.DONE)):
+        return
+    raise MeshError(
+        "Another run has gone on with this cluster meanwhile.",
+        where=record.text() if record else f"there is no ConfigMap {NAME} any more",
+        why="what this run had begun is no longer under way, and it does nothing more",
+        do="see with meshops.istio.status how the cluster stands; run one command at a time for a cluster",
+    )
+
+
 def pending(waves: tuple[tuple[str, ...], ...], revision: str, snapshot: Snapshot) -> tuple[int, ...]:
     """Which waves still have something to move or restart, from what the cluster shows."""
     return tuple(index for index, wave in enumerate(waves) if not _at(wave, revision, snapshot))
@@ -175,8 +187,22 @@ def to_roll_back(record: Record | None, namespaces: Mapping[str, Namespace]) -> 
     return tuple(sorted(same | {name for name, namespace in there.items() if namespace.prior}))
 
 
-def rolling_back(record: Record, namespaces: Mapping[str, Namespace]) -> Record:
-    """The record of a rollback that begins, or goes on: it holds just what it concerns. Raises MeshError where there is no way back."""
+def rolling_back(record: Record | None, namespaces: Mapping[str, Namespace], istio_namespace: str) -> Record | None:
+    """The record of a rollback that begins, or goes on: it holds just what it concerns. Raises MeshError where there is no way back.
+
+    Where the record itself is lost, the labels that the namespaces have recorded are a way back all the same.
+    """
+    if record is None:
+        if not to_roll_back(None, namespaces):
+            raise MeshError(
+                "There is nothing to roll back.",
+                where=f"no ConfigMap {NAME} in namespace {istio_namespace}, and no namespace with annotation {PRIOR}",
+                why="no upgrade was begun here, or in another cluster or Istio namespace",
+                do="see with meshops.istio.status which cluster this is; mesh_istio_namespace says where Istio is",
+            )
+        return None
+    if record.phase is Phase.ROLLED_BACK:
+        return record
     if record.phase in (Phase.COMPLETING, Phase.COMPLETED):
         raise MeshError(
             "There is no way back any more.",

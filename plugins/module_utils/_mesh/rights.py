@@ -76,6 +76,22 @@ def to_prove(istio_namespace: str) -> Iterator[Right]:
     yield Right("delete", "namespaces")
 
 
+_IN_NAMESPACE = (
+    ("deployments", APPS),
+    ("services", ""),
+    ("serviceaccounts", ""),
+    ("roles", RBAC),
+    ("rolebindings", RBAC),
+    ("horizontalpodautoscalers", "autoscaling"),
+)
+_IN_CLUSTER = (
+    ("clusterroles", RBAC),
+    ("clusterrolebindings", RBAC),
+    ("mutatingwebhookconfigurations", ADMISSION),
+    ("validatingwebhookconfigurations", ADMISSION),
+)
+
+
 def to_install(istio_namespace: str, *, by_helm: bool) -> Iterator[Right]:
     """Helm's record, the kinds of the istiod chart (1.29, 1.30), and what the wait for it follows.
 
@@ -96,26 +112,24 @@ def to_install(istio_namespace: str, *, by_helm: bool) -> Iterator[Right]:
             yield Right(verb, "poddisruptionbudgets", "policy", istio_namespace)
         yield Right("delete", "configmaps", "", istio_namespace)
     for verb in ("get", "create", "patch", *(() if by_helm else ("delete",))):
-        for resource, group in (
-            ("deployments", APPS),
-            ("services", ""),
-            ("serviceaccounts", ""),
-            ("roles", RBAC),
-            ("rolebindings", RBAC),
-            ("horizontalpodautoscalers", "autoscaling"),
-        ):
+        for resource, group in _IN_NAMESPACE:
             yield Right(verb, resource, group, istio_namespace)
-        for resource, group in (
-            ("clusterroles", RBAC),
-            ("clusterrolebindings", RBAC),
-            ("mutatingwebhookconfigurations", ADMISSION),
-            ("validatingwebhookconfigurations", ADMISSION),
-        ):
+        for resource, group in _IN_CLUSTER:
             yield Right(verb, resource, group)
     yield Right("watch", "mutatingwebhookconfigurations", ADMISSION)
     for verb in ("list", "watch"):
         yield Right(verb, "endpointslices", "discovery.k8s.io", istio_namespace)
         yield Right(verb, "replicasets", APPS, istio_namespace)
+
+
+def to_uninstall(istio_namespace: str) -> Iterator[Right]:
+    """What helm deletes of the kinds of the istiod chart (1.29, 1.30); it goes on where one is refused, and has then removed the others."""
+    for verb in ("list", "get", "update", "delete"):
+        yield Right(verb, "secrets", "", istio_namespace)
+    for resource, group in _IN_NAMESPACE:
+        yield Right("delete", resource, group, istio_namespace)
+    for resource, group in _IN_CLUSTER:
+        yield Right("delete", resource, group)
 
 
 def to_tag(istio_namespace: str, default: bool, verbs: tuple[str, ...]) -> Iterator[Right]:

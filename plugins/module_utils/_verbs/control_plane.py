@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from ansible_collections.meshops.istio.plugins.module_utils._kube import control_planes, helm_record
 from ansible_collections.meshops.istio.plugins.module_utils._kube import stock as stocks
+from ansible_collections.meshops.istio.plugins.module_utils._kube.rights import check_uninstall_rights
 from ansible_collections.meshops.istio.plugins.module_utils._kube.snapshot import take
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.errors import MeshError
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.progress import Progress
@@ -177,6 +178,7 @@ def _by_helm_gone(options: Options, of_helm: str | None, context: Context) -> tu
             if helm_record.busy(found.status) and not context.check_mode:
                 helm_release.settled(target, context)
             warnings = _check_unused(options, context)
+            check_uninstall_rights(context.cluster, options.istio_namespace)
             return helm_release.uninstall(target, found, helm, context), warnings
     if of_helm:
         raise MeshError(

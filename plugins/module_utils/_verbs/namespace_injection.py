@@ -82,9 +82,14 @@ def _move(options: Options, context: Context, known: Mapping[str, Namespace]) ->
     wanted = [decide(namespace) for namespace in _named(options, known)]
     if not context.check_mode:  # there, the control plane may be one that would have been installed by now
         check_served(wanted, all_injectors(context.cluster))
-    moves = _write(context, wanted, decide)
+    undoable = {"undoable": _undoable(options, context, wanted)}
+    try:
+        moves = _write(context, wanted, decide)
+    except MeshError as problem:
+        problem.facts = undoable  # some of them have moved
+        raise
     result = _result(moves, wanted, f"{_moved(moves, context)} to {options.revision}")
-    return replace(result, facts={**result.facts, "undoable": _undoable(options, context, wanted)})
+    return replace(result, facts={**result.facts, **undoable})
 
 
 def _undoable(options: Options, context: Context, wanted: Iterable[Move]) -> list[str]:

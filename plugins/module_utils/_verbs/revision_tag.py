@@ -119,13 +119,11 @@ def _present(options: Options, context: Context, injectors: Sequence[Injector], 
     _check_owner(options, there, to)
     moving = move(injectors, options.tag, to, options.istio_namespace)
     target = tags.target(cluster, to)
-    where: Sequence[Place] = ()
     served = has_service(planes.get(options.revision)) or any(part.kind == "Service" for part in there)
-    if not context.check_mode:
-        _check_rights(options, context, "list", "get", "create", "update")
-        where = usable(cluster, places(moving.then, namespaces, options.tag))
-        _check_injects(options, context, injectors, namespaces)
-        _check_may_write(options, context)
+    _check_rights(options, context, "list", "get", "create", "update")
+    where = usable(cluster, places(moving.then, namespaces, options.tag))
+    _check_injects(options, context, injectors, namespaces)
+    _check_may_write(options, context)
     written = _move(options, context, moving, target, where, service=served and to.service is not None)
     followed = sorted(following(moving.then, namespaces, options.tag))
     done = f"{'would point' if context.check_mode else 'points'} at {options.revision}"
@@ -222,9 +220,8 @@ def _validator_alone(options: Options, context: Context, to: Injector) -> Result
     target = tags.target(context.cluster, to)
     if not target.service:
         raise MeshError("The control plane has no Service that could validate.", where=f"{to.name} calls {target.client.get('url')}")
-    if not context.check_mode:
-        _check_rights(options, context, "get", "update")
-        _check_may_write(options, context)
+    _check_rights(options, context, "get", "update")
+    _check_may_write(options, context)
     one = _move_validator(options, context, target, tagged=False)
     written = {f"validatingwebhookconfiguration/{DEFAULT_VALIDATOR}": one} if one else {}
     done = "would call" if context.check_mode else "calls"

@@ -26,6 +26,7 @@ from ansible_collections.meshops.istio.plugins.module_utils._mesh.record import 
     Phase,
     Record,
     begun,
+    check_still,
     completed,
     completing,
     next_step,
@@ -38,9 +39,12 @@ from ansible_collections.meshops.istio.plugins.module_utils._verbs.verb import I
 
 LONGEST_REASON = 4000
 """Characters; a record is read at 3 a.m. and lives in a ConfigMap."""
+_GOING_ON = ("read", "advanced", "finished")
+"""For who is about to do more of it; the others stop, or take it back."""
 STATES = ("started", "advanced", "finished", "paused", "rolling_back", "rolled_back", "completing", "completed", "read")
 SPEC: dict[str, t.Any] = {
     "state": {"type": "str", "choices": list(STATES), "default": "read"},
+    "id": {"type": "str"},
     "revision": {"type": "str"},
     "version": {"type": "str"},
     "from_revision": {"type": "str"},
@@ -55,6 +59,8 @@ SPEC: dict[str, t.Any] = {
 @dataclass(frozen=True, slots=True)
 class Options:
     state: str
+    id: str
+    """Of the upgrade that the caller is in the middle of; empty for whoever takes what there is."""
     revision: str
     version: str | None
     old: str | None
@@ -74,6 +80,7 @@ class Options:
             raise MeshError("step and reason are needed.", where="state paused", do="say which step failed, and why")
         return cls(
             state=params["state"],
+            id=params["id"] or "",
             revision=params["revision"] or "",
             version=params["version"],
             old=params["from_revision"],
@@ -88,6 +95,8 @@ class Options:
 def run(options: Options, context: Context) -> Result:
     stored = records.stored(context.cluster, options.istio_namespace)
     found = stored.record if stored else None
+    if options.id and not context.check_mode:  # there, none was begun
+        check_still(found, options.id, going_on=options.state in _GOING_ON)
     if options.state == "rolling_back":
         check_rights(context.cluster, options.istio_namespace)
     snapshot = take(context.cluster)
@@ -145,8 +154,8 @@ def _further(options: Options, found: Record | None, snapshot: Snapshot) -> Reco
             return found.advanced(options.wave)
         case "finished" if found and found.phase is Phase.RUNNING:
             return replace(found, phase=Phase.DONE, wave=len(found.waves))
-        case "rolling_back" if found and found.phase is not Phase.ROLLED_BACK:
-            return rolling_back(found, snapshot.namespace)
+        case "rolling_back":
+            return rolling_back(found, snapshot.namespace, options.istio_namespace)
         case "completing":
             return completing(found)
         case "completed" if found and found.phase is Phase.COMPLETING:
