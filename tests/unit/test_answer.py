@@ -35,6 +35,30 @@ def labelled(value: str) -> PodShape:
     return PodShape({INJECT: value})
 
 
+TAKEN_AS_IT_IS: dict[Says, dict[str, tuple[str, ...]]] = {
+    Says.UNKNOWN: {
+        "proxy.istio.io/config": ("true", "[]", "'", "abc"),
+        "proxy.istio.io/overrides": ("", "[]", "{", '{"containers":1}'),
+        "sidecar.istio.io/agentLogLevel": ("a: b", 'all:"info"', "a\nb"),
+        "sidecar.istio.io/bootstrapOverride": ("true", "80", "*", "a: b"),
+        "sidecar.istio.io/proxyImage": ('"a"',),
+        "sidecar.istio.io/status": ('{"containers":1}', '{"containers":[{"name":"istio-proxy"}]}'),
+        "sidecar.istio.io/userVolume": ("", "abc", "[1]", "[{}]", '{"a":"b"}', "[" * 5000),
+    },
+    Says.INJECTS: {
+        "proxy.istio.io/config": ("", "holdApplicationUntilProxyStarts: true", '{"concurrency": 2}', "# ours\nproxyMetadata:\n  A: b"),
+        "proxy.istio.io/overrides": ('{"containers":[{"name":"istio-proxy"}]}',),
+        "sidecar.istio.io/agentLogLevel": ("info", "default:debug,ads:info"),
+        "sidecar.istio.io/bootstrapOverride": ("", "my-bootstrap"),
+        "sidecar.istio.io/proxyImage": ("ghcr.io/x/proxyv2:1.30.3@sha256:0a", "auto"),
+        "sidecar.istio.io/status": ("", "abc", '{"containers":["istio-proxy"],"volumes":null}'),
+        "sidecar.istio.io/userVolume": ('[{"name":"v","emptyDir":{}}]', '{"v":{"emptyDir":{}}}', "{}"),
+        "traffic.sidecar.istio.io/includeOutboundPorts": ("*", "80, 443"),
+    },
+}
+"""Annotations that no version checks, and what comes of their values or is not known."""
+
+
 @dataclass(frozen=True)
 class Case:
     says: Says
@@ -149,6 +173,12 @@ CASES = {
         Says.UNKNOWN, f"{VALIDATE}, 1.29.6", PodShape({}, {INTERFACES: "eth0,"}), version="1.29.6"
     ),
     "interfaces": Case(Says.INJECTS, f"{VALIDATE}, 1.30.0", PodShape({}, {INTERFACES: "eth0, net1"}), version="1.30.0"),
+    **{
+        f"{name}={value or 'nothing'}": Case(says, "1.30.3's own injection of such a pod", PodShape({}, {name: value}))
+        for says, names in TAKEN_AS_IT_IS.items()
+        for name, values in names.items()
+        for value in values
+    },
     "no port": Case(Says.REFUSES, VALIDATE, PodShape({}, {"status.sidecar.istio.io/port": "70000"})),
     "ports with blanks": Case(Says.INJECTS, VALIDATE, PodShape({}, {"traffic.sidecar.istio.io/excludeInboundPorts": "8080, 9090"})),
     "all ports may be included": Case(Says.INJECTS, VALIDATE, PodShape({}, {"traffic.sidecar.istio.io/includeInboundPorts": "*"})),

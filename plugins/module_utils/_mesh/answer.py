@@ -101,7 +101,10 @@ def _injects(pod: PodShape, istiod: Istiod) -> Answer:
         return Answer(Says.REFUSES, wrong, would=True)
     if wrong := proxy_annotations.refused_by_some(pod.annotations):
         return Answer(Says.UNKNOWN, f"{wrong}, which not every version refuses")
-    return _rendered(pod, istiod.settings or Settings())
+    found = _rendered(pod, istiod.settings or Settings())
+    if found.says is Says.INJECTS and (odd := proxy_annotations.unclear(pod.annotations)):
+        return Answer(Says.UNKNOWN, f"{odd}, and what its template makes of that is not known")
+    return found
 
 
 def _rendered(pod: PodShape, settings: Settings) -> Answer:

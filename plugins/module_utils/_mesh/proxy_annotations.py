@@ -3,15 +3,17 @@
 
 """Annotations by which a pod tells how its sidecar is to be, and what istiod refuses among them. Pure.
 
-Source: Istio, pkg/kube/inject/validate.go. ``proxy.istio.io/config`` is YAML with rules of its own, and is left to the probe.
+Source: Istio, pkg/kube/inject/validate.go. Others go into the injection template as they stand: where that makes no pod of it, istiod
+refuses too. Of ``proxy.istio.io/config`` only the form is judged; what stands in it is left to the probe.
 """
 
 from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.json_text import read_json
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision import before
 
 _BOOLEANS = frozenset({"1", "t", "T", "TRUE", "true", "True", "0", "f", "F", "FALSE", "false", "False"})
@@ -88,6 +90,69 @@ _SINCE: tuple[tuple[tuple[int, int], _Checks], ...] = (
 """Checked from that minor on. Of those before, some patch releases check it too, and what is wrong may fail elsewhere."""
 
 
+def _json(text: str) -> object:
+    try:
+        return read_json(text)
+    except ValueError:
+        return None
+
+
+def _objects(text: str) -> bool:
+    found = _json(text)
+    within = found.values() if isinstance(found, dict) else found
+    return isinstance(within, Iterable) and not isinstance(within, str) and all(isinstance(one, dict) and one for one in within)
+
+
+def _overrides(text: str) -> bool:
+    found = _json(text)
+    return isinstance(found, dict) and all(isinstance(one, list) for one in found.values())
+
+
+def _lists_of_names(text: str) -> bool:
+    """As istiod writes it; what is no JSON it does not look at."""
+    found = _json(text)
+    lists = [one for name, one in found.items() if name in _LISTED] if isinstance(found, dict) else []
+    return all(one is None or (isinstance(one, list) and all(isinstance(name, str) for name in one)) for one in lists)
+
+
+def _mapping(text: str) -> bool:
+    """YAML whose first line says something of a field, or a JSON object."""
+    lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith(("#", "---"))]
+    return not lines or isinstance(_json(text), dict) or re.match(r"\s*[A-Za-z_]+:(\s|$)", lines[0]) is not None
+
+
+def _config_map(text: str) -> bool:
+    """A name, and none that is something else in YAML."""
+    return not text or (re.fullmatch(r"[a-z]([a-z0-9.-]*[a-z0-9])?", text) is not None and text not in _WORDS_OF_YAML)
+
+
+def _plain(text: str) -> bool:
+    """Nothing that would end a text in YAML, or make something else of it."""
+    return re.search(r"[\"'\\{}\[\]#\t\r\n]|:(?=\s|$)", text) is None
+
+
+_LISTED = ("initContainers", "containers", "volumes", "imagePullSecrets")
+_WORDS_OF_YAML = frozenset({"true", "false", "yes", "no", "on", "off", "y", "n", "null"})
+_TAKEN_AS_IT_IS: _Checks = {
+    "proxy.istio.io/config": (_mapping, "a mapping"),
+    "proxy.istio.io/overrides": (_overrides, "a JSON object of lists"),
+    "sidecar.istio.io/bootstrapOverride": (_config_map, "the name of a ConfigMap"),
+    "sidecar.istio.io/status": (_lists_of_names, "what istiod writes there"),
+    **dict.fromkeys(("sidecar.istio.io/userVolume", "sidecar.istio.io/userVolumeMount"), (_objects, "a JSON object of objects")),
+    **dict.fromkeys(
+        (
+            "sidecar.istio.io/agentLogLevel",
+            "sidecar.istio.io/componentLogLevel",
+            "sidecar.istio.io/logLevel",
+            "sidecar.istio.io/proxyImage",
+            "sidecar.istio.io/proxyImageType",
+            "traffic.sidecar.istio.io/includeOutboundPorts",
+        ),
+        (_plain, "a plain word"),
+    ),
+}
+
+
 def refused(annotations: Mapping[str, str], version: str | None) -> str:
     """What an istiod of this version refuses for certain, as a clause; empty where there is nothing."""
     checks = [_ALWAYS, *(these for since, these in _SINCE if version is not None and not before(version, *since))]
@@ -97,6 +162,11 @@ def refused(annotations: Mapping[str, str], version: str | None) -> str:
 def refused_by_some(annotations: Mapping[str, str]) -> str:
     """What some versions refuse, and others do not."""
     return next((wrong for _since, these in _SINCE for wrong in _wrong(annotations, these)), "")
+
+
+def unclear(annotations: Mapping[str, str]) -> str:
+    """What no version checks and the template may stumble over, as a clause; seen with 1.30.3's own injection, value by value."""
+    return next(_wrong(annotations, _TAKEN_AS_IT_IS), "")
 
 
 def _wrong(annotations: Mapping[str, str], checks: _Checks) -> Iterator[str]:
