@@ -99,9 +99,11 @@ def _injects(pod: PodShape, istiod: Istiod) -> Answer:
     """A pod that should be injected and cannot be is refused (recorded: failures.json)."""
     if wrong := proxy_annotations.refused(pod.annotations, istiod.version):
         return Answer(Says.REFUSES, wrong, would=True)
+    found = _rendered(pod, istiod.settings or Settings())
+    if found.says is Says.REFUSES:
+        return found
     if wrong := proxy_annotations.refused_by_some(pod.annotations):
         return Answer(Says.UNKNOWN, f"{wrong}, which not every version refuses")
-    found = _rendered(pod, istiod.settings or Settings())
     if found.says is Says.INJECTS and (odd := proxy_annotations.unclear(pod.annotations)):
         return Answer(Says.UNKNOWN, f"{odd}, and what its template makes of that is not known")
     return found
