@@ -31,8 +31,7 @@ def test_a_mesh_moves_in_two_waves_and_back(lab: Cluster, tool: Tool, namespaces
 
     planned = tool.play("canary_upgrade", "--check", "--diff", **asked).succeeded()
     file = tool.folder / "plans" / "lab.json"
-    file.parent.mkdir()
-    told = tool.play("plan", **asked, mesh_plan_file="plans/lab.json").succeeded()
+    told = tool.play("plan", **asked, mesh_plan_file="plans/lab.json", mesh_plan="yesterday.json").succeeded()
     assert _report(told.text) == _report(planned.text), "--check of the upgrade says the same as the plan"
     assert [wave["namespaces"] for wave in json.loads(file.read_text())["waves"]] == [names[:1], sorted(names[1:])]
     assert tool.writes() == []
