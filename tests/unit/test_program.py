@@ -14,7 +14,7 @@ import yaml
 
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.errors import MeshError
 from ansible_collections.meshops.istio.plugins.module_utils._render import istioctl, manifests
-from ansible_collections.meshops.istio.plugins.module_utils._render.helm import Chart, offline
+from ansible_collections.meshops.istio.plugins.module_utils._render.helm import Chart, check, offline
 from ansible_collections.meshops.istio.plugins.module_utils._render.istioctl import Operator
 from ansible_collections.meshops.istio.plugins.module_utils._render.manifests import Manifests
 from ansible_collections.meshops.istio.plugins.module_utils._render.program import Program, ProgramError
@@ -149,6 +149,20 @@ def test_what_istioctl_says_no_to_is_told_with_its_words(script: Script) -> None
 def test_an_operator_that_is_not_there_is_told(script: Script) -> None:
     with pytest.raises(MeshError, match="does not exist"):
         istioctl.check(_operator(script("exit 0"), "/nowhere/operator.yaml"))
+
+
+CHARTS = "https://istio-release.storage.googleapis.com/charts"
+
+
+@pytest.mark.parametrize("name", [f"{CHARTS}/istiod-1.30.3.tgz", "oci://registry.example.com/istiod", "istio/istiod"])
+def test_a_chart_with_an_address_is_looked_for_by_helm(script: Script, name: str) -> None:
+    check(Chart(script("exit 0"), name, "1.30.3", {}))
+
+
+@pytest.mark.parametrize("name", ["/nowhere/istiod", "istiod-1.30.3.tgz"])
+def test_a_chart_with_a_path_is_looked_for_on_the_disk(script: Script, name: str) -> None:
+    with pytest.raises(MeshError, match="The chart does not exist"):
+        check(Chart(script("exit 0"), name, "1.30.3", {}))
 
 
 # Manifests, and what any rendering may hold

@@ -139,4 +139,5 @@ def _program(path: str) -> Program:
 
 
 def _is_path(chart: str) -> bool:
-    return chart.startswith((".", "/", "~")) or chart.endswith(".tgz")
+    """What has ``://`` in it is an address, which helm fetches itself."""
+    return "://" not in chart and (chart.startswith((".", "/", "~")) or chart.endswith(".tgz"))
