@@ -229,7 +229,9 @@ def test_a_table_never_is_wider_than_the_terminal_and_loses_no_word(rows: list[l
 def test_rules_stand_in_the_report_as_they_can_be_pasted() -> None:
     missing = (Right("list", "pods"), Right("get", "configmaps", "", "istio-system"))
     plan, _before = plan_of(MESH)
-    text = "\n".join(plan_report(plan.told(missing_findings(missing, "the upgrade")), "predicted: this and that", 10))
+    text = "\n".join(
+        plan_report(plan.told(missing_findings(missing, missing, "the upgrade", "meshops-upgrade")), "predicted: this and that", 10)
+    )
     pasted = list(yaml.safe_load_all(text[text.index("---") : text.index("WARNINGS")]))
     assert [one["kind"] for one in pasted] == ["ClusterRole", "Role"]
 

@@ -23,11 +23,13 @@ from ansible_collections.meshops.istio.plugins.module_utils._mesh.rights import 
 
 _PATH = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 _AT_A_TIME = 8
+UPGRADE, MOVE, TAG = "meshops-upgrade", "meshops-move", "meshops-tag"
+"""What the roles are called that are told, one for each purpose."""
 
 
 def check_rights(cluster: Cluster, istio_namespace: str) -> None:
     """Raises MeshError that names each missing right, of all that moving and restarting may need."""
-    _check(cluster, (*to_read(), *to_move(istio_namespace), *to_restart_anything()), "the upgrade")
+    _check(cluster, (*to_read(), *to_move(istio_namespace), *to_restart_anything()), "the upgrade", MOVE)
 
 
 def check_readable(cluster: Cluster, istio_namespace: str, *, install: str | None) -> None:
@@ -35,12 +37,12 @@ def check_readable(cluster: Cluster, istio_namespace: str, *, install: str | Non
     if missing(cluster, to_read()):
         installing = to_install(istio_namespace, by_helm=install == "helm") if install else ()
         writing = (*to_move(istio_namespace), *to_restart_anything(), *to_prove(istio_namespace), *installing)
-        _check(cluster, (*to_read(), *writing), "the upgrade")
+        _check(cluster, (*to_read(), *writing), "the upgrade", UPGRADE)
 
 
 def check_tag_rights(cluster: Cluster, istio_namespace: str, *, default: bool, verbs: tuple[str, ...]) -> None:
     """The same for what a tag consists of; the right to ask for pods shows itself where they are asked for."""
-    _check(cluster, to_tag(istio_namespace, default, verbs), "the tag")
+    _check(cluster, to_tag(istio_namespace, default, verbs), "the tag", TAG)
 
 
 def check_uninstall_rights(cluster: Cluster, istio_namespace: str) -> None:
@@ -55,8 +57,9 @@ def missing(cluster: Cluster, rights: Iterable[Right]) -> tuple[Right, ...]:
     return tuple(right for right, yes in zip(asked, allowed, strict=True) if not yes)
 
 
-def _check(cluster: Cluster, rights: Iterable[Right], what: str) -> None:
-    for finding in missing_findings(missing(cluster, rights), what):
+def _check(cluster: Cluster, rights: Iterable[Right], what: str, role: str) -> None:
+    needed = tuple(rights)
+    for finding in missing_findings(missing(cluster, needed), needed, what, role):
         raise finding.error()
 
 

@@ -140,22 +140,24 @@ def to_tag(istio_namespace: str, default: bool, verbs: tuple[str, ...]) -> Itera
             yield Right(verb, "validatingwebhookconfigurations", ADMISSION)
 
 
-def missing_findings(missing: Sequence[Right], what: str) -> Iterator[Finding]:
+def missing_findings(missing: Sequence[Right], needed: Iterable[Right], what: str, role: str) -> Iterator[Finding]:
+    """The rules are of all that is needed, under a name for this purpose: applied over what was given before, they take nothing away."""
     if missing:
         yield blocker(
             Topic.RIGHTS,
             f"This user may not do all that {what} needs.",
             where=", ".join(right.text() for right in missing),
             why="each of these was asked of the API server (SelfSubjectAccessReview), and it said no",
-            do="use another user, or give this one a role with these rules:\n" + "\n".join(rules(missing)),
+            do="use another user, or apply these rules, which are all that it needs, and bind them to this one:\n"
+            + "\n".join((*rules(needed, role), *bindings(needed, role))),
         )
 
 
-def rules(rights: Iterable[Right]) -> Iterator[str]:
+def rules(rights: Iterable[Right], role: str) -> Iterator[str]:
     """A ClusterRole, and a Role for each namespace, as YAML."""
     by_namespace: dict[str, dict[tuple[str, tuple[str, ...]], list[str]]] = defaultdict(lambda: defaultdict(list))
     verbs: dict[tuple[str, str, str], list[str]] = defaultdict(list)
-    for right in rights:
+    for right in dict.fromkeys(rights):
         verbs[right.namespace, right.group, right.resource].append(right.verb)
     for (namespace, group, resource), wanted in verbs.items():
         by_namespace[namespace][group, tuple(wanted)].append(resource)
@@ -163,9 +165,16 @@ def rules(rights: Iterable[Right]) -> Iterator[str]:
         yield "---"
         yield "apiVersion: rbac.authorization.k8s.io/v1"
         yield f"kind: {'Role' if namespace else 'ClusterRole'}"
-        yield f"metadata: {{name: meshops-upgrade{f', namespace: {namespace}' if namespace else ''}}}"
+        yield f"metadata: {{name: {role}{f', namespace: {namespace}' if namespace else ''}}}"
         yield "rules:"
         for (group, those), resources in found.items():
             yield f"  - apiGroups: ['{group}']"
             yield f"    resources: [{', '.join(resources)}]"
             yield f"    verbs: [{', '.join(those)}]"
+
+
+def bindings(rights: Iterable[Right], role: str) -> Iterator[str]:
+    """The commands that bind them, as comments, so that all of it can be applied as it stands."""
+    for namespace in dict.fromkeys(right.namespace for right in rights):
+        kind, where = ("role", f" --namespace {namespace}") if namespace else ("clusterrole", "")
+        yield f"# kubectl create {kind}binding {role} --{kind}={role} --user=USER{where}"

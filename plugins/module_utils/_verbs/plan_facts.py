@@ -25,6 +25,7 @@ from ansible_collections.meshops.istio.plugins.module_utils._mesh.rights import 
     to_install,
     to_move,
     to_prove,
+    to_read,
     to_restart,
 )
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.snapshot import Snapshot
@@ -70,7 +71,7 @@ def _rights(cluster: Cluster, about: Subject) -> Iterator[Finding]:
     needed = [*to_move(namespace), *to_restart((judged.workload for judged in here), ways), *to_prove(namespace)]
     if about.provider:
         needed += to_install(namespace, by_helm=about.provider == "helm")
-    yield from missing_findings(rights.missing(cluster, needed), "the upgrade")
+    yield from missing_findings(rights.missing(cluster, needed), (*to_read(), *needed), "the upgrade", rights.UPGRADE)
 
 
 def _restarts(cluster: Cluster, about: Subject) -> Iterator[Finding]:
