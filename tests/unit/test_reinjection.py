@@ -85,7 +85,7 @@ CASES = {
     ),
     "a template that the new one lacks": Case(
         settled(there(one(template=PodShape({}, {TEMPLATES: "sidecar,mine"}))), templates=frozenset({"sidecar", "mine"})),
-        "mesh_values.sidecarInjectorWebhook.templates",
+        "sidecarInjectorWebhook.templates in what installs the new one",
         target=replace(TARGET, settings=Settings(templates=frozenset({"sidecar"}))),
     ),
     "a template that both have": Case(

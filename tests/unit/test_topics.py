@@ -22,7 +22,6 @@ from ansible_collections.meshops.istio.plugins.module_utils._mesh.referrers impo
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.rights import (
     Right,
     missing_findings,
-    rules,
     to_restart,
     to_restart_anything,
 )
@@ -154,10 +153,22 @@ MEANING: dict[str, tuple[Iterable[Finding], str, str]] = {
         "policies and peers by old-td match no more",
     ),
     "an alias more": (of_config(replace(SAME, trust_domain_aliases=()), SAME), "", ""),
-    "another network": (of_config(SAME, replace(SAME, network=None)), "blocker", "set mesh_values.global.network: n1"),
-    "another mesh": (of_config(SAME, replace(SAME, mesh_id="x")), "warning", "set mesh_values.global.meshID: m"),
+    "another network": (
+        of_config(SAME, replace(SAME, network=None)),
+        "blocker",
+        "set global.network: n1 in what installs the new one (mesh_values, ",
+    ),
+    "another mesh": (of_config(SAME, replace(SAME, mesh_id="x")), "warning", "set global.meshID: m"),
     "another cluster name": (of_config(SAME, replace(SAME, cluster_name="x")), "warning", "global.multiCluster.clusterName: eu-1"),
     "another CA": (of_config(SAME, replace(SAME, ca_address="csr:443")), "warning", "default: none; 1-30-3: csr:443"),
+    "other settings besides": (
+        of_config(
+            replace(SAME, more={"accessLogFile": '"/dev/stdout"', "defaultConfig.concurrency": "2", "rootNamespace": '"istio-system"'}),
+            replace(SAME, more={"extensionProviders": "[]", "defaultConfig.concurrency": "4", "rootNamespace": '"istio-system"'}),
+        ),
+        "warning",
+        "where: ConfigMaps istio and istio-1-30-3, key mesh: accessLogFile, defaultConfig.concurrency, extensionProviders\n",
+    ),
     "a new one that does not see what moves": (
         of_config(MeshConfig(), seeing("istio-injection=enabled")),
         "blocker",
@@ -193,6 +204,10 @@ def test_a_rendering_tells_its_mesh_configuration() -> None:
         {"kind": "ConfigMap", "metadata": {"name": f"istio-sidecar-injector-{NEW}"}, "data": {"values": '{"global": {"network": "n1"}}'}},
     ]
     assert rendered(maps, NEW) == MeshConfig(trust_domain="td", network="n1")
+    said = "defaultConfig: {discoveryAddress: istiod, meshId: m, concurrency: 2}\naccessLogFile: /dev/stdout\nextensionProviders: []"
+    found = rendered([{**maps[0], "data": {"mesh": said}}], NEW)
+    assert found
+    assert found.more == {"accessLogFile": '"/dev/stdout"', "defaultConfig.concurrency": "2"}
     assert rendered([], NEW) is None
     assert rendered([{**maps[0], "data": {"mesh": "- no: mapping"}}], NEW) is None
 
@@ -228,19 +243,23 @@ def test_missing_rights_are_told_with_rules_to_paste() -> None:
         Right("patch", "deployments", "apps"),
         Right("get", "configmaps", "", "istio-system"),
     )
-    cluster, own = yaml.safe_load_all("\n".join(rules(missing)))
+    needed = (Right("get", "nodes"), *missing)
+    (finding,) = missing_findings(missing, needed, "the upgrade", "meshops-upgrade")
+    assert (finding.weight, finding.where) == (
+        Weight.BLOCKER,
+        "list pods, watch pods, patch deployments.apps, get configmaps in namespace istio-system",
+    )
+    cluster, own = yaml.safe_load_all(finding.do.partition("\n")[2])
     assert (cluster["kind"], cluster["rules"]) == (
         "ClusterRole",
         [
+            {"apiGroups": [""], "resources": ["nodes"], "verbs": ["get"]},
             {"apiGroups": [""], "resources": ["pods"], "verbs": ["list", "watch"]},
             {"apiGroups": ["apps"], "resources": ["deployments"], "verbs": ["patch"]},
         ],
     )
     assert (own["kind"], own["metadata"]["namespace"]) == ("Role", "istio-system")
-    (finding,) = missing_findings(missing, "the upgrade")
-    assert (finding.weight, finding.where) == (
-        Weight.BLOCKER,
-        "list pods, watch pods, patch deployments.apps, get configmaps in namespace istio-system",
-    )
-    assert list(missing_findings((), "the upgrade")) == []
+    assert {one["metadata"]["name"] for one in (cluster, own)} == {"meshops-upgrade"}
+    assert "kubectl create rolebinding meshops-upgrade --role=meshops-upgrade --user=USER --namespace istio-system" in finding.do
+    assert list(missing_findings((), needed, "the upgrade", "meshops-upgrade")) == []
     assert len(list(to_restart_anything())) == 8

@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import typing as t
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 with contextlib.suppress(ImportError):  # comes with kubernetes, whose absence is told when a verb runs
     import yaml
@@ -70,7 +71,7 @@ def _data(cluster: Cluster, namespace: str, name: str, key: str) -> str | None:
 def parse(mesh: str, values: str) -> MeshConfig:
     """``mesh`` is YAML; ``values`` are the chart's, as JSON. Raises what PyYAML and the like do where they are not."""
     said: Json = yaml.load(mesh, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)) or {}
-    proxy = said.get("defaultConfig") or {}
+    proxy = said.get(_PROXY) or {}
     given: Json = read_json(values).get("global") or {}
     return MeshConfig(
         trust_domain=_text(said.get("trustDomain")) or TRUST_DOMAIN,
@@ -82,7 +83,19 @@ def parse(mesh: str, values: str) -> MeshConfig:
         cluster_name=_text((given.get("multiCluster") or {}).get("clusterName")),
         ca_address=_text(given.get("caAddress")),
         discovery_selectors=tuple(selector(one) for one in said.get("discoverySelectors") or ()),
+        more=_more(said) | {f"{_PROXY}.{key}": value for key, value in _more(proxy).items()},
     )
+
+
+_PROXY = "defaultConfig"
+_READ = {"trustDomain", "trustDomainAliases", "discoverySelectors", _PROXY, "meshId", "discoveryAddress"}
+"""What is a field of its own. Each revision has an address of its own, so that this one always differs."""
+
+
+def _more(said: Mapping[str, t.Any]) -> dict[str, str]:
+    return {
+        str(key): json.dumps(value, sort_keys=True) for key, value in said.items() if key not in _READ and value not in (None, "", [], {})
+    }
 
 
 def _text(value: t.Any) -> str | None:

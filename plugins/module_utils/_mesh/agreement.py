@@ -11,9 +11,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.findings import Finding, Topic, blocker, warning
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.mesh_config import MeshConfig
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.installing import GIVEN
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.mesh_config import MeshConfig, config_map_of
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.snapshot import Snapshot
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.words import listed
+
+_NONE = '""'
 
 
 def config_findings(
@@ -42,9 +45,23 @@ def config_findings(
                 f"The new control plane has another {what}",
                 where=where,
                 why=why,
-                do=f"set mesh_values.{do}: " + (was or '""'),
+                do=f"set {do}: {was or _NONE} in {GIVEN}",
             )
     yield from _discovery(old, new, revisions, before, after, names)
+    yield from _more(old, new, revisions)
+
+
+def _more(old: MeshConfig, new: MeshConfig, revisions: tuple[str, str]) -> Iterator[Finding]:
+    """By their keys alone: what they say may be anybody's address or login."""
+    other = sorted(key for key in {*old.more, *new.more} if old.more.get(key) != new.more.get(key))
+    if other:
+        yield warning(
+            Topic.MEANING,
+            "The mesh configuration of the new control plane says something else",
+            where=f"ConfigMaps {' and '.join(map(config_map_of, revisions))}, key mesh: {', '.join(other)}",
+            why="what moves may reach, log, trace or refuse other things than before",
+            do=f"where that is not meant, give the new one what the old one has there: meshConfig in {GIVEN}",
+        )
 
 
 def _trust(old: MeshConfig, new: MeshConfig, revisions: tuple[str, str]) -> Iterator[Finding]:
@@ -52,12 +69,12 @@ def _trust(old: MeshConfig, new: MeshConfig, revisions: tuple[str, str]) -> Iter
     if old.trust_domain != new.trust_domain:
         both = old.trust_domain in _names(new) and new.trust_domain in _names(old)
         why = "what has moved and what has not name each other by other principals, so that policies match no more"
-        do = f"set mesh_values.meshConfig.trustDomain: {old.trust_domain}, or name each as an alias of the other (trustDomainAliases)"
+        do = f"set meshConfig.trustDomain: {old.trust_domain} in {GIVEN}, or name each as an alias of the other (trustDomainAliases)"
         yield (warning if both else blocker)(Topic.MEANING, "The new control plane has another trust domain.", where=where, why=why, do=do)
     lost = _names(old) - _names(new) - ({old.trust_domain} if old.trust_domain != new.trust_domain else set())
     if lost:
         why = f"policies and peers by {', '.join(sorted(lost))} match no more for what has moved"
-        do = f"set mesh_values.meshConfig.trustDomainAliases: [{', '.join(sorted(old.trust_domain_aliases))}]"
+        do = f"set meshConfig.trustDomainAliases: [{', '.join(sorted(old.trust_domain_aliases))}] in {GIVEN}"
         yield blocker(Topic.MEANING, "The new control plane lacks aliases of the trust domain.", where=where, why=why, do=do)
 
 
@@ -77,7 +94,7 @@ def _network(old: MeshConfig, new: MeshConfig, revisions: tuple[str, str]) -> It
             "The new control plane is on another network.",
             where=f"{revisions[0]}: {old.network or 'none'}; {revisions[1]}: {new.network or 'none'}",
             why="what has moved would reach what has not through a gateway between networks only, and there may be none",
-            do="set mesh_values.global.network: " + (old.network or '""'),
+            do=f"set global.network: {old.network or _NONE} in {GIVEN}",
         )
 
 
@@ -92,7 +109,7 @@ def _discovery(
             "The new control plane would not see namespaces that move to it.",
             where=f"discoverySelectors of {revisions[1]}; namespaces {listed(blind, most=10)}, by their labels after the move",
             why="their proxies would be told of nothing that is in them",
-            do="correct mesh_values.meshConfig.discoverySelectors, so that they match istio.io/rev of the new revision too",
+            do=f"correct meshConfig.discoverySelectors in {GIVEN}, so that they match istio.io/rev of the new revision too",
         )
     lost = [n.name for n in before.namespaces if n.name not in names and not n.deleting and old.discovers(n) and not new.discovers(n)]
     if lost:
@@ -101,7 +118,7 @@ def _discovery(
             "The new control plane sees less than the old one",
             where=f"discoverySelectors; namespaces {listed(sorted(lost), most=10)}",
             why="what has moved knows nothing any more of the services there",
-            do="give it the same mesh_values.meshConfig.discoverySelectors",
+            do=f"give it the same: meshConfig.discoverySelectors in {GIVEN}",
         )
     late = [
         name for name in names if name not in blind and not old.discovers(after.namespace[name]) and old.discovers(before.namespace[name])

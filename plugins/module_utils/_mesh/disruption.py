@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.around import Around, Claim, Node, Quota
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.demands import HOSTNAME
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.findings import Finding, Topic, blocker, gathered, warning
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.installing import GIVEN
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.recipes import Recipe, Way
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.resources import Amounts, Resources, cpu_text, memory_text
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.rollout import at, rolling
@@ -88,7 +89,7 @@ def _by_its_strategy(workload: Workload, way: Way) -> Iterator[Finding]:
             "A rollout is under way already",
             where=f"{at(workload)}: {workload.updated} of {workload.total} pods are of the newest template",
             why="it is waited for before the restart",
-            do="see that it comes to its end: kubectl rollout status",
+            do="see that it comes to its end: kubectl -n NAMESPACE rollout status deploy/NAME, or sts/NAME, or ds/NAME",
         )
 
 
@@ -273,7 +274,7 @@ def _by_limits(workload: Workload, sidecar: Resources | None, around: Around) ->
                 f"LimitRange {one.name} does not allow the new sidecar of {at(workload)}",
                 where=f"a container may ask for {allowed}; the sidecar asks for {requests.text()}, with limits {sidecar.limits.text()}",
                 why="the API server would refuse its pods",
-                do=f"kubectl -n {one.namespace} edit limitrange {one.name}, or set global.proxy.resources in mesh_values to what it allows",
+                do=f"kubectl -n {one.namespace} edit limitrange {one.name}, or set global.proxy.resources to what it allows, in {GIVEN}",
             )
 
 

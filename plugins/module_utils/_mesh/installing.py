@@ -12,6 +12,9 @@ from ansible_collections.meshops.istio.plugins.module_utils._mesh.snapshot impor
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.waves import Target
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.words import listed
 
+GIVEN = "what installs the new one (mesh_values, the IstioOperator's spec.values, or what the manifests are rendered from)"
+"""Where a person says how it shall be, in words that are true of each provider."""
+
 
 def install_findings(snapshot: Snapshot, target: Target) -> Iterator[Finding]:
     yield from _name_findings(snapshot, target)
@@ -58,7 +61,7 @@ def _rendering_findings(target: Target) -> Iterator[Finding]:
             f"Installing the control plane would move {'tags' if len(tags) > 1 else 'tag'} {listed(tags)} at once.",
             where="revisionTags in what is rendered",
             why="all that follow a tag would get the new revision with their next pods, before any wave",
-            do="take revisionTags out of mesh_values",
+            do=f"take revisionTags out of {GIVEN}",
         )
     if not any(injector.revision == target.revision and not injector.tag for injector in target.brings):
         yield blocker(
@@ -66,5 +69,5 @@ def _rendering_findings(target: Target) -> Iterator[Finding]:
             f'What is rendered has no injector for revision "{target.revision}".',
             where="no MutatingWebhookConfiguration, for example because of global.operatorManageWebhooks",
             why="nothing could be injected by it",
-            do="correct mesh_values",
+            do=f"correct {GIVEN}",
         )

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.findings import Finding, Topic, warning
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.namespaces import Namespace
@@ -39,6 +39,8 @@ class MeshConfig:
     """An authority of others; None is istiod itself."""
     discovery_selectors: tuple[Selector, ...] = ()
     """It looks at what one of them matches; none at all match everything."""
+    more: Mapping[str, str] = field(default_factory=dict)
+    """All else that is said in it, by its key there; each as JSON, since it is only asked whether two say the same."""
 
     def discovers(self, namespace: Namespace) -> bool:
         """Its own namespace always (Istio, pkg/kube/namespace/filter.go)."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.findings import Finding, Topic, warning
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.installing import GIVEN
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision import before as older
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.snapshot import Snapshot
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.waves import Target
@@ -30,7 +31,7 @@ def sidecar_findings(
             "The image of the new sidecars comes from another place",
             where=f"running ones: {listed(theirs)}; new ones: {hub}",
             why="nodes must reach it, pull secrets cover it and lists of allowed images have it: else restarted pods do not start",
-            do=f"see to that first, or set mesh_values.global.hub: {theirs[0]}",
+            do=f"see to that first, or set global.hub: {theirs[0]} in {GIVEN}; without an IstioOperator of your own, mesh_hub",
         )
     crosses = older(snapshot.versions.get(old or ""), 1, 27) and target.version is not None and not older(target.version, 1, 27)
     if crosses and not older((kubernetes or "").removeprefix("v"), 1, 33) and any(not proxy.native for _of, proxy in running):
@@ -39,5 +40,5 @@ def sidecar_findings(
             "Sidecars may become native ones with this upgrade",
             where=f"from Istio {snapshot.versions[old or '']} to {target.version}, on nodes of Kubernetes 1.33 or newer",
             why="istio-proxy is an init container then: it starts before the others, ends after them, and is to be looked for there",
-            do='mesh_values.pilot.env.ENABLE_NATIVE_SIDECARS: "false" keeps it as it is, and for a pod sidecar.istio.io/nativeSidecar',
+            do=f'pilot.env.ENABLE_NATIVE_SIDECARS: "false" in {GIVEN} keeps it as it is, and for a pod sidecar.istio.io/nativeSidecar',
         )

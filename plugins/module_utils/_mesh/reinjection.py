@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.findings import Finding, Topic, blocker, warning
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.injection import INJECT, Outcome, PodShape
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.installing import GIVEN
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.predict import predict
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision import REVISION
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.snapshot import Snapshot
@@ -57,7 +58,7 @@ def _refused(after: Snapshot, then: Sequence[Judged], names: Sequence[str]) -> I
             "New pods would be refused.",
             where=listed(where, _MOST),
             why=why,
-            do="give the new control plane that template too: mesh_values.sidecarInjectorWebhook.templates"
+            do=f"give the new control plane that template too: sidecarInjectorWebhook.templates in {GIVEN}"
             if template
             else "mend what is named there first, or leave these out: mesh_exclude",
         )
@@ -132,7 +133,7 @@ def _coming_in(before: Snapshot, then: Sequence[Judged], target: Target) -> Iter
             "Workloads without a sidecar would get one.",
             where=listed(others, _MOST),
             why="the old control plane leaves them out by its own settings, and the new one does not",
-            do=f'label their pod templates {INJECT}: "false", or give the new one the same settings (mesh_values.sidecarInjectorWebhook)',
+            do=f'label their pod templates {INJECT}: "false", or give the new one the same settings: sidecarInjectorWebhook in {GIVEN}',
         )
 
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.errors import MeshError
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.installing import GIVEN
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.words import count
 
 
@@ -26,5 +27,5 @@ def check_as_strong(revision: str, least: int, old: Strength | None, old_revisio
             f'Control plane "{revision}" would be weaker than "{old_revision}".',
             where=f"it is given {count(least, 'replica')}, the old one has {old.replicas}",
             why="it would have to carry the same workloads",
-            do=f"give it as many, for example mesh_values.pilot.autoscaleMin: {old.replicas}, or scale the old one down first",
+            do=f"give it as many, for example pilot.autoscaleMin: {old.replicas} in {GIVEN}; or scale the old one down first",
         )
