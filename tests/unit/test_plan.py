@@ -82,6 +82,7 @@ class Blocked:
     waves: tuple[tuple[str, ...] | str, ...] = ()
     revision: str = NEW
     old: str | None = None
+    exclude: tuple[str, ...] = ()
 
 
 MANAGED = replace(expected_injector("managed"), url="https://mesh.example.com/inject")
@@ -93,6 +94,7 @@ def unseen(revision: str) -> ControlPlane:
 
 BLOCKED = {
     "a namespace in two waves": Blocked(MESH, 'Namespace "shop" is in two waves', (("shop",), ("shop", "cart"))),
+    "a namespace that is to stay, and does not exist": Blocked(MESH, "mesh_exclude: nosuch", exclude=("nosuch", "cart")),
     "a namespace that does not exist": Blocked(MESH, "Some namespaces do not exist", (("nosuch",),)),
     "a wave that matches nothing": Blocked(MESH, "A wave is empty", ("team=nosuch",)),
     "an old revision that is not there": Blocked(MESH, 'There is no control plane "1-28-2"', old="1-28-2"),
@@ -152,7 +154,8 @@ BLOCKED = {
 
 @pytest.mark.parametrize("case", BLOCKED.values(), ids=BLOCKED)
 def test_blockers(case: Blocked) -> None:
-    told = [blocker.error().text() for blocker in plan(case.snapshot, *case.waves, revision=case.revision, old=case.old).blockers]
+    found = plan(case.snapshot, *case.waves, revision=case.revision, old=case.old, exclude=case.exclude)
+    told = [blocker.error().text() for blocker in found.blockers]
     assert any(case.says in text for text in told), told
 
 

@@ -50,8 +50,13 @@ def _unknown(snapshot: Snapshot, name: str, weigh: Callable[..., Finding]) -> It
             f'What new pods in namespace "{name}" would get cannot be told.',
             where=listed([judged.workload.short for judged in found]) or f"namespace {name}, which runs nothing now",
             why=decision.sentence,
-            do=f'mend what is named there, or leave the namespace out: mesh_exclude=["{name}"]; injection_probe asks the cluster itself',
+            do=f"mend what is named there, or {_leave_out(name)}; injection_probe asks the cluster itself",
         )
+
+
+def _leave_out(name: str) -> str:
+    """As it is typed: after a bare ``-e mesh_exclude=`` a list would be a text."""
+    return f"""leave the namespace out: -e '{{"mesh_exclude": ["{name}"]}}'"""
 
 
 def _opt_in_findings(before: Snapshot, names: Iterable[str]) -> Iterator[Finding]:
@@ -64,7 +69,7 @@ def _opt_in_findings(before: Snapshot, names: Iterable[str]) -> Iterator[Finding
                 f'In namespace "{name}" only single pods ask for a sidecar.',
                 where=listed(opted),
                 why="a label on the namespace would inject all its other pods too",
-                do=f'set istio.io/rev in the pod templates, and leave the namespace out: mesh_exclude=["{name}"]',
+                do=f"set istio.io/rev in the pod templates, and {_leave_out(name)}",
             )
 
 
@@ -87,7 +92,7 @@ def _twice_findings(before: Snapshot, after: Snapshot, names: Iterable[str]) -> 
                 f'Pods in namespace "{name}" are taken by two injectors.',
                 where=", ".join(f"{injector.name} ({injector.revision})" for injector in twice.asked),
                 why="both inject, and which sidecar stays depends on the order of their names",
-                do=f'disable one of them, or leave the namespace out: mesh_exclude=["{name}"]',
+                do=f"disable one of them, or {_leave_out(name)}",
             )
 
 
@@ -129,7 +134,7 @@ def _why_nothing(snapshot: Snapshot, name: str, asks: Asks) -> str:
 
 
 def _way_out(snapshot: Snapshot, name: str, asks: Asks) -> str:
-    leave = f'leave it out: mesh_exclude=["{name}"]'
+    leave = _leave_out(name)
     if asks.injection not in (None, "enabled") or snapshot.gets(name).outcome is not Outcome.NONE:
         return f"restart them to have the sidecars gone, or {leave}"
     to = next((i.alias for i in snapshot.injectors if not i.disabled), "REVISION")

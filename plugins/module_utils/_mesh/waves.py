@@ -81,8 +81,19 @@ def old_revision(before: Snapshot, target: Target, named: Sequence[str]) -> tupl
 
 
 def named_waves(before: Snapshot, target: Target) -> tuple[tuple[tuple[str, ...], ...], list[Finding]]:
-    """The waves as the user names them, by names or selectors, and what is wrong with them."""
+    """The waves as the user names them, by names or selectors, and what is wrong with them, or with what is left out of them."""
     blockers: list[Finding] = []
+    unknown = sorted(target.exclude - before.namespace.keys())
+    if unknown:
+        blockers.append(
+            blocker(
+                Topic.WAVES,
+                "Some namespaces that are to be left out do not exist.",
+                where=f"mesh_exclude: {', '.join(unknown)}",
+                why="under another name they would move with the rest",
+                do="correct the names, or take them out of mesh_exclude, which each host of the inventory may have for itself",
+            )
+        )
     waves = tuple(_wave(before, wave, number, target, blockers) for number, wave in enumerate(target.waves, start=1))
     names = [name for wave in waves for name in wave]
     for name in sorted({name for name in names if names.count(name) > 1}):
