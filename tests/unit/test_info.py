@@ -312,6 +312,26 @@ def test_what_is_wrong_is_named_with_its_cause(found: Snapshot, what: str, why: 
     assert said[0].do
 
 
+OFF = unrevisioned()
+OFF = replace(OFF, entries=tuple(replace(entry, disabled=True) for entry in OFF.entries))
+GIVEN_BACK = {
+    "one that istioctl has disabled": (
+        OFF,
+        "revision_tag with tag=default and revision=default puts the default tag in its place; or "
+        "kubectl delete mutatingwebhookconfiguration istio-sidecar-injector, and install default again as it was",
+    ),
+    "one that remembers": (replace(OFF, remembers=True), "or injection_webhook with revision=default gives it back"),
+    "one of a revision": (replace(OFF, revision=NEW, remembers=True), f"injection_webhook with revision={NEW} gives it back"),
+    "a tag": (replace(OFF, revision=NEW, tag="prod"), f"revision_tag with tag=prod and revision={NEW} writes it anew"),
+}
+
+
+@pytest.mark.parametrize(("injector", "do"), GIVEN_BACK.values(), ids=GIVEN_BACK)
+def test_a_disabled_injector_is_given_back_by_what_can_do_it(injector: Injector, do: str) -> None:
+    (said,) = [one for one in trouble(mesh((), injectors=(injector,)), (), Services()) if "is disabled" in one.what]
+    assert said.do.endswith(do)
+
+
 WELL = {
     "nobody asks": mesh((namespace("shop"),)),
     "opted out": mesh((namespace("shop", injection="disabled"),)),
@@ -438,11 +458,11 @@ def test_what_is_left_of_an_uninstalled_revision_is_told_exactly(figures: Figure
         ),
         "Namespaces ask for sidecars by istio.io/rev=1-29-6, which nobody serves.": (
             "namespaces pay",
-            f"namespace_injection with namespaces=[pay] and revision={NEW}, then workload_restart",
+            f"namespace_injection with namespaces=pay and revision={NEW}, then workload_restart",
         ),
         "Namespaces ask for sidecars by istio-injection=enabled, which nobody serves.": (
             "namespaces old",
             f"revision_tag with tag=default and revision={NEW}; "
-            f"or namespace_injection with namespaces=[old] and revision={NEW}, then workload_restart",
+            f"or namespace_injection with namespaces=old and revision={NEW}, then workload_restart",
         ),
     }

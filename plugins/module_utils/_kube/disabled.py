@@ -11,12 +11,11 @@ import json
 from ansible_collections.meshops.istio.plugins.module_utils._kube.cluster import Json
 from ansible_collections.meshops.istio.plugins.module_utils._kube.webhooks import rendered, selector
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.errors import MeshError
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.injection import PRIOR_SELECTORS as PRIOR
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.injection import Entry
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.json_text import read_json
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.webhooks import NEVER
 
-PRIOR = "meshops.io/prior-selectors"
-"""The selectors of each entry, as they were written."""
 _SELECTORS = ("namespaceSelector", "objectSelector")
 
 

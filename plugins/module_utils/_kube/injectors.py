@@ -16,9 +16,9 @@ from ansible_collections.meshops.istio.plugins.module_utils._kube.configurations
     injector,
     trusted,
 )
-from ansible_collections.meshops.istio.plugins.module_utils._kube.disabled import PRIOR
 from ansible_collections.meshops.istio.plugins.module_utils._kube.ensure import Build
 from ansible_collections.meshops.istio.plugins.module_utils._kube.webhooks import PATH, helm_release_of
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.injection import PRIOR_SELECTORS as PRIOR
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.injection import Entry
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.objects import ADMISSION, Identity
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision import REVISION

@@ -25,7 +25,13 @@ from ansible_collections.meshops.istio.plugins.module_utils._kube.json_values im
     texts,
 )
 from ansible_collections.meshops.istio.plugins.module_utils._kube.roots import fingerprints
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.injection import DEACTIVATED, ENTRY_SUFFIX, Entry, Injector
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.injection import (
+    DEACTIVATED,
+    ENTRY_SUFFIX,
+    PRIOR_SELECTORS,
+    Entry,
+    Injector,
+)
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision import DEFAULT, REVISION, TAG
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.selectors import Operator, Requirement, Selector
 
@@ -66,6 +72,7 @@ def parse(item: Json) -> Injector | None:
         roots=frozenset(root for entry in entries for root in fingerprints(_bundle(entry))),
         owner=helm_release_of(item),
         url=text(client, "url") or None,
+        remembers=PRIOR_SELECTORS in mapping(item, "metadata", "annotations"),
     )
 
 

@@ -29,7 +29,7 @@ class MeshError(Exception):
 
 
 class Blocked(MeshError):
-    """Several things stand in the way; nothing was written. Each is told in full."""
+    """Several things stand in the way; this step wrote nothing. Each is told in full."""
 
     kind = "blocked"
 
@@ -40,5 +40,5 @@ class Blocked(MeshError):
         self.facts = facts or {}
 
     def text(self) -> str:
-        head = [f"{len(self.blockers)} things stand in the way; nothing was written."] if len(self.blockers) > 1 else []
+        head = [f"{len(self.blockers)} things stand in the way; nothing was written by this step."] if len(self.blockers) > 1 else []
         return "\n".join(head + [MeshError.text(blocker) for blocker in self.blockers])

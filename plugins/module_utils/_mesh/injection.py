@@ -14,6 +14,8 @@ from ansible_collections.meshops.istio.plugins.module_utils._mesh.selectors impo
 INJECT = "sidecar.istio.io/inject"
 ENTRY_SUFFIX = "sidecar-injector.istio.io"
 DEACTIVATED = "istio.io/deactivated"
+PRIOR_SELECTORS = "meshops.io/prior-selectors"
+"""On an injector that this collection has disabled: the selectors of each entry, as they were written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,8 @@ class Injector:
     """The helm release that it belongs to."""
     url: str | None = None
     """Whom it calls, where that is no Service."""
+    remembers: bool = False
+    """It was disabled by this collection, and what it matched before is kept on it."""
 
     @property
     def disabled(self) -> bool:

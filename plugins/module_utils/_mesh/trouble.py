@@ -184,7 +184,7 @@ def _cause(snapshot: Snapshot, label: str) -> str:
 
 def _serve(snapshot: Snapshot, label: str, names: Sequence[str]) -> str:
     to = _other(snapshot)
-    move = f"namespace_injection with namespaces=[{listed(sorted(names), _MOST)}] and revision={to}, then workload_restart"
+    move = f"namespace_injection with namespaces={listed(sorted(names), _MOST, ',')} and revision={to}, then workload_restart"
     default = label in (f"{INJECTION}=enabled", f"{REVISION}={DEFAULT}")
     return f"revision_tag with tag=default and revision={to}; or {move}" if default else move
 
@@ -311,5 +311,16 @@ def _disabled(snapshot: Snapshot) -> Iterator[Finding]:
                 f'The injector of "{injector.alias}" is disabled, and nothing stands in its place.',
                 where=where,
                 why="each of its entries matches nothing: whoever asks for it gets no sidecar, silently",
-                do=f"injection_webhook with revision={injector.revision} gives it back; or revision_tag with tag=default",
+                do=_give_back(injector),
             )
+
+
+def _give_back(injector: Injector) -> str:
+    """Only what this collection has disabled remembers what it matched; by istioctl nothing is kept."""
+    if injector.tag:
+        return f"revision_tag with tag={injector.tag} and revision={injector.revision} writes it anew"
+    again = f"injection_webhook with revision={injector.revision} gives it back"
+    if not injector.remembers:
+        again = f"kubectl delete mutatingwebhookconfiguration {injector.name}, and install {injector.revision} again as it was"
+    tag = f"revision_tag with tag={DEFAULT} and revision={injector.revision} puts the default tag in its place; or "
+    return (tag if injector.alias == DEFAULT else "") + again
