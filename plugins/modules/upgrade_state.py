@@ -22,11 +22,15 @@ extends_documentation_fragment:
 options:
   state:
     description:
-      - What has happened. V(read) only reads.
-      - V(completing) says that the old control plane is about to go; it is refused before the upgrade is done, and ends the way back.
+      - What has happened. V(read) only reads. V(advanced), V(finished) and V(completed) change nothing in a record of another phase.
       - V(started) begins a record, or takes up the one that is there where it is about the same upgrade. Once, it also records what the old
         control plane consists of, by names and UIDs, in ConfigMap C(meshops-objects-REVISION), so that it can be removed later.
+      - V(advanced) says that one O(wave) is done. V(finished) says that all are, and that the upgrade is done; the way back stays open.
       - V(paused) keeps where a run stopped and why, for whoever looks next. A run that goes on takes it away.
+      - V(rolling_back) begins the way back, or goes on with it; the record holds just the namespaces that it concerns from then on. It is
+        refused where the old control plane is gone, or about to go. V(rolled_back) says that the way back was gone to its end.
+      - V(completing) says that the old control plane is about to go; it is refused before the upgrade is done, and ends the way back.
+        V(completed) says that it is gone; it is refused while anything of it is still there.
     type: str
     choices: [started, advanced, finished, paused, rolling_back, rolled_back, completing, completed, read]
     default: read
@@ -100,9 +104,43 @@ cluster_uid:
 record:
   description:
     - The record, or null.
-    - C(baseline) in it is what was unhealthy before the first write, by workload, each with C(available), C(wanted) and C(why).
   returned: success
   type: dict
+  contains:
+    id:
+      description: What tells this upgrade from any other.
+      type: str
+    revision:
+      description: The revision to move to.
+      type: str
+    version:
+      description: Its Istio version, or null where that is not known.
+      type: str
+    from_revision:
+      description: The old revision, or null where there was none.
+      type: str
+    phase:
+      description: V(running), V(done), V(rolling back), V(rolled back), V(completing) or V(completed).
+      type: str
+    waves:
+      description: The namespaces of each wave.
+      type: list
+      elements: list
+    waves_done:
+      description: How many of them are done.
+      type: int
+    started:
+      description: When it began.
+      type: str
+    by:
+      description: Who began it, as user and machine.
+      type: str
+    baseline:
+      description: What was unhealthy before the first write, by workload, each with C(available), C(wanted) and C(why).
+      type: dict
+    paused:
+      description: Where a run stopped (C(at)), C(why) and C(when); null while one is at it, or where one was cut off.
+      type: dict
 pending:
   description: Waves still to be done, each with index, number, how many there are, and its namespaces.
   returned: success
