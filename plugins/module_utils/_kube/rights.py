@@ -23,7 +23,7 @@ from ansible_collections.meshops.istio.plugins.module_utils._mesh.rights import 
 
 _PATH = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 _AT_A_TIME = 8
-UPGRADE, MOVE, TAG = "meshops-upgrade", "meshops-move", "meshops-tag"
+UPGRADE, MOVE, TAG, REMOVE = "meshops-upgrade", "meshops-move", "meshops-tag", "meshops-remove"
 """What the roles are called that are told, one for each purpose."""
 
 
@@ -47,7 +47,7 @@ def check_tag_rights(cluster: Cluster, istio_namespace: str, *, default: bool, v
 
 def check_uninstall_rights(cluster: Cluster, istio_namespace: str) -> None:
     """The same for what helm removes."""
-    _check(cluster, to_uninstall(istio_namespace), "the removal")
+    _check(cluster, to_uninstall(istio_namespace), "the removal", REMOVE)
 
 
 def missing(cluster: Cluster, rights: Iterable[Right]) -> tuple[Right, ...]:
