@@ -17,6 +17,7 @@ description:
     their pods, also those that are right already. What the stamp was before is kept in the annotation C(meshops.io/prior-restart).
   - Of StatefulSets and DaemonSets with OnDelete, StatefulSets with a partition, ReplicaSets and ReplicationControllers without an
     owner, just the stale pods are evicted, one at a time, each when all others are ready; of a StatefulSet the highest ordinal first.
+  - Of a kind that is declared nothing is read but its pods. It is restarted when as many as it had are ready again.
   - A pod that was never ready, and that keeps the controller of an ordered StatefulSet from going on, is deleted; Kubernetes asks for
     that to be done by hand.
   - Jobs are waited for. Bare pods, paused Deployments, and kinds that nobody has declared are left, and named.

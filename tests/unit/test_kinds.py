@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.baseline import Ill
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.budgets import Budget
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.injection import PodShape
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.ledger import Begun, Delete, Evict, Ledger, Stamp
@@ -153,6 +154,50 @@ def test_next(case: Case) -> None:
     assert told(found) == case.does
     assert found.progress.fatal is None
     assert any(case.waits in line for line in found.progress.waiting) or not case.waits
+
+
+ROLLOUT = of("Rollout", 0, of_pods=True, group="argoproj.io")
+AS_DECLARED = Choices(bare_pods=Recipe.EVICT, declared=(Declared("Rollout", "argoproj.io", Recipe.EVICT, "v1alpha1", "rollouts"),))
+LATER = {
+    "while it has no pod it is waited for": ((), "rollout/db in shop: 0 of 1 pods"),
+    "while its new pod is not ready too": ((pod(ROLLOUT, 1, RIGHT, ready=False),), "rollout/db in shop: 0 of 1 pods"),
+    "with its new pod it is done": ((pod(ROLLOUT, 1, RIGHT),), ""),
+}
+
+
+@pytest.mark.parametrize("recipe", [Recipe.EVICT, Recipe.STAMP])
+@pytest.mark.parametrize(("pods", "waits"), LATER.values(), ids=LATER)
+def test_the_only_pod_of_a_declared_kind_has_to_come_back(recipe: Recipe, pods: tuple[Pod, ...], waits: str) -> None:
+    """While it ends, nothing tells of the workload."""
+    declared = replace(AS_DECLARED, declared=(replace(AS_DECLARED.declared[0], recipe=recipe),))
+    only = pod(ROLLOUT, 0, OLD)
+    (action,) = step(shop(ROLLOUT, only), choices=declared).actions
+    assert not isinstance(action, Delete)
+    begun = Ledger({ROLLOUT.uid: action.begun}, frozenset({only.uid}))
+    now = shop(ROLLOUT, *pods)
+    found = step(now if pods else replace(now, workloads=()), begun, choices=declared)
+    assert (told(found), found.progress.waiting) == ([], (waits,) if waits else ())
+    assert found.progress.finished is not bool(waits)
+    assert found.progress.total == 1
+
+
+def test_what_has_no_pods_is_not_borne_as_no_worse_than_before() -> None:
+    only = pod(ROLLOUT, 0, OLD, ready=False)
+    known: dict[str, t.Any] = {"choices": AS_DECLARED, "baseline": {ROLLOUT.path: Ill(0, 1)}}
+    (action,) = step(shop(ROLLOUT, only), **known).actions
+    assert isinstance(action, Evict)
+    gone = replace(shop(ROLLOUT), workloads=())
+    assert step(gone, Ledger({ROLLOUT.uid: action.begun}, frozenset({only.uid})), **known).progress.borne == ()
+
+
+def test_what_was_made_anew_with_the_same_name_and_a_bare_pod_that_is_gone_are_not_waited_for() -> None:
+    bare = of("Pod", 0, of_pods=True)
+    anew = replace(ROLLOUT, uid="anew")
+    for workload, now in ((bare, replace(shop(bare), workloads=())), (ROLLOUT, shop(anew, replace(pod(anew, 0, RIGHT), uid="new")))):
+        only = pod(workload, 0, OLD)
+        (action,) = step(shop(workload, only), choices=AS_DECLARED).actions
+        assert isinstance(action, Evict)
+        assert step(now, Ledger({workload.uid: action.begun}, frozenset({only.uid})), choices=AS_DECLARED).progress.finished
 
 
 HOME = "istio.io/rev=old"

@@ -69,10 +69,11 @@ def _health(judged: Judged) -> tuple[int, int]:
 def no_worse(judged: Judged, was: Ill) -> bool:
     """As many pods are available as there were, or as are wanted now.
 
-    What its status says of an older template does not count, and while pods are ending it is on its way.
+    What its status says of an older template does not count, and while pods are ending it is on its way. How many are wanted of what only
+    its pods tell of is not known: it is worse when it has none.
     """
     available, wanted = _health(judged)
-    if any(pod.deleting for pod in judged.pods):
+    if any(pod.deleting for pod in judged.pods) or (judged.workload.of_pods and not judged.pods):
         return False
     return judged.workload.observed >= judged.workload.generation and available >= min(was.available, wanted)
 

@@ -27,6 +27,8 @@ class Begun:
     """UIDs of the pods that it had then: any other is new."""
     pods: int = 0
     """How many pods it had then: as many are wanted again, where nothing else tells how many."""
+    judged: Judged | None = None
+    """As it was then; None where it is seen by itself, also while it has no pods."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,4 +81,5 @@ class Ledger:
 
 def seen(judged: Judged, recipe: Recipe) -> Begun:
     """A workload as it is when it is taken in hand."""
-    return Begun(recipe, seen=frozenset(pod.uid for pod in judged.pods), pods=len(judged.pods))
+    uids = frozenset(pod.uid for pod in judged.pods)
+    return Begun(recipe, seen=uids, pods=len(judged.pods), judged=judged if judged.workload.of_pods else None)

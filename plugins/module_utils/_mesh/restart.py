@@ -10,6 +10,7 @@ taken back: on a rollback, or where its new pods are stuck with another sidecar 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.baseline import Baseline, borne
@@ -82,7 +83,8 @@ class _Part:
 
 def next_restarts(now: Snapshot, task: Task, ledger: Ledger) -> Step:
     """What to do next so that at most so many workloads roll at a time, and how far the whole is."""
-    here = sorted(now.within(task.namespaces), key=lambda judged: judged.workload.path)
+    shown = now.within(task.namespaces)
+    here = sorted((*shown, *_without_pods(shown, ledger)), key=lambda judged: judged.workload.path)
     parts = {judged.workload.uid: _borne(part, judged, task) for judged in here if (part := _part(judged, now, task, ledger))}
     flying = [part for part in parts.values() if part.flying]
     ready = [part for part in parts.values() if part.actions and not part.flying]
@@ -92,6 +94,13 @@ def next_restarts(now: Snapshot, task: Task, ledger: Ledger) -> Step:
     done = sum(part.progress.finished for part in parts.values()) + len(ledger.begun.keys() - parts.keys())  # those were deleted meanwhile
     total = len(parts.keys() | ledger.begun.keys())
     return Step(actions, replace(whole, done=done, total=total))
+
+
+def _without_pods(shown: Iterable[Judged], ledger: Ledger) -> tuple[Judged, ...]:
+    """What only its pods tell of is not gone while it has none: they are to come back, unless another one has its name by now."""
+    there = {judged.workload.owner for judged in shown}
+    begun = (one.judged for one in ledger.begun.values() if one.judged)
+    return tuple(replace(judged, pods=()) for judged in begun if judged.workload.owner not in there)
 
 
 def _borne(part: _Part, judged: Judged, task: Task) -> _Part:
