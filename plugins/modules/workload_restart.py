@@ -17,9 +17,10 @@ description:
     their pods, also those that are right already. What the stamp was before is kept in the annotation C(meshops.io/prior-restart).
   - Of StatefulSets and DaemonSets with OnDelete, StatefulSets with a partition, ReplicaSets and ReplicationControllers without an
     owner, just the stale pods are evicted, one at a time, each when all others are ready; of a StatefulSet the highest ordinal first.
+    Those that were not ready before the first one went are evicted before the others, and wait for none.
   - Of a kind that is declared nothing is read but its pods. It is restarted when as many as it had are ready again.
-  - A pod that was never ready, and that keeps the controller of an ordered StatefulSet from going on, is deleted; Kubernetes asks for
-    that to be done by hand.
+  - A broken pod that was never ready, and that keeps the controller of an ordered StatefulSet from going on, is deleted; Kubernetes asks
+    for that to be done by hand. It is broken where a container cannot run or no node takes it; with O(restored), whatever it is.
   - Jobs are waited for. Bare pods, paused Deployments, and kinds that nobody has declared are left, and named.
   - Orphaned workloads, which would lose their sidecar, are never restarted, except with O(leaving).
   - Workloads of which it cannot be told what their new pods would get are not restarted either, and are named with the reason.

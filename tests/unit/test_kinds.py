@@ -68,6 +68,7 @@ def told(found: Step) -> list[str]:
 
 ON_DELETE = sts(on_delete=True)
 ILL = replace(pod(ON_DELETE, 0, OLD, ready=False), never_ready=True)
+UNREADY = replace(pod(ON_DELETE, 2, RIGHT, ready=False), uid="new")
 
 
 @dataclass(frozen=True)
@@ -93,8 +94,31 @@ NEXT = {
     "what is ill and stale goes first": Case(
         shop(replace(ON_DELETE, available=2), *three(ON_DELETE, _0=replace(ILL, never_ready=False))), ["evict db-0"]
     ),
-    "what was never ready and holds an ordered one up is deleted": Case(
-        shop(replace(ON_DELETE, available=2), *three(ON_DELETE, _0=ILL)), ["delete db-0"]
+    "what was never ready, is broken and holds an ordered one up is deleted": Case(
+        shop(replace(ON_DELETE, available=2), *three(ON_DELETE, _0=replace(ILL, waiting="CrashLoopBackOff"))), ["delete db-0"]
+    ),
+    "what may only need its time to become ready is evicted, as its budget allows": Case(
+        shop(replace(ON_DELETE, available=2), *three(ON_DELETE, _0=ILL)), ["evict db-0"]
+    ),
+    "one that is not ready any more waits for the one that is away": Case(
+        shop(replace(ON_DELETE, available=1), *three(ON_DELETE, _1=pod(ON_DELETE, 1, OLD, ready=False))[:2]),
+        [],
+        gone=frozenset({"shop/db-2"}),
+        waits="0 of 3 pods",
+    ),
+    "and while the new one is not ready": Case(
+        shop(replace(ON_DELETE, available=1), *three(ON_DELETE, _1=pod(ON_DELETE, 1, OLD, ready=False), _2=UNREADY)),
+        [],
+        gone=frozenset({"shop/db-2"}),
+        waits="0 of 3 pods",
+    ),
+    "also where its controller has not seen yet that one is away": Case(
+        shop(ON_DELETE, *three(ON_DELETE, _1=pod(ON_DELETE, 1, OLD, ready=False))), [], gone=frozenset({"shop/db-2"}), waits="0 of 3 pods"
+    ),
+    "when all others are ready again it goes": Case(
+        shop(replace(ON_DELETE, available=2), *three(ON_DELETE, _1=pod(ON_DELETE, 1, OLD, ready=False), _2=replace(UNREADY, ready=True))),
+        ["evict db-1"],
+        gone=frozenset({"shop/db-2"}),
     ),
     "a DaemonSet with OnDelete": Case(shop(of("DaemonSet", on_delete=True), *three(of("DaemonSet"))), ["evict db-2"]),
     "a ReplicaSet of nobody": Case(shop(of("ReplicaSet"), *three(of("ReplicaSet"))), ["evict db-2"]),
@@ -154,6 +178,21 @@ def test_next(case: Case) -> None:
     assert told(found) == case.does
     assert found.progress.fatal is None
     assert any(case.waits in line for line in found.progress.waiting) or not case.waits
+
+
+def test_pods_that_were_ill_before_the_first_went_wait_for_none() -> None:
+    """They may need each other: two of three members that have lost their quorum."""
+    ill = {f"_{number}": pod(ON_DELETE, number, OLD, ready=False) for number in (0, 1)}
+    now = shop(replace(ON_DELETE, available=1), *three(ON_DELETE, **ill))
+    (action,) = step(now).actions
+    assert isinstance(action, Evict)
+    assert action.pod.name == "db-1"
+    assert told(step(now, Ledger({"shop/db": action.begun}, frozenset({action.pod.uid})))) == ["evict db-0"]
+
+
+def test_on_the_way_back_what_was_never_ready_is_deleted_also_where_it_may_only_need_its_time() -> None:
+    now = back(replace(ON_DELETE, available=2), *three(ON_DELETE, _0=replace(ILL, proxy=RIGHT)))
+    assert told(step(now, back=True, leaving=NEW)) == ["delete db-0"]
 
 
 ROLLOUT = of("Rollout", 0, of_pods=True, group="argoproj.io")

@@ -17,8 +17,8 @@ from ansible_collections.meshops.istio.plugins.module_utils._mesh.snapshot impor
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.workloads import Judged, Pod
 
 
-def next_eviction(judged: Judged, begun: Begun, now: Snapshot, ledger: Ledger) -> tuple[Progress, tuple[Action, ...]]:
-    """The next pod to evict, if its turn has come: all others are ready, or it is not ready itself."""
+def next_eviction(judged: Judged, begun: Begun, now: Snapshot, ledger: Ledger, *, back: bool) -> tuple[Progress, tuple[Action, ...]]:
+    """The next pod to evict, if its turn has come: all others are ready, or it was not ready itself before the first one went."""
     there = [pod for pod in judged.pods if pod.uid not in ledger.gone]
     progress = replaced(judged, begun, there)
     stale = [pod for pod in there if not judged.as_wanted(pod)]
@@ -27,7 +27,7 @@ def next_eviction(judged: Judged, begun: Begun, now: Snapshot, ledger: Ledger) -
     pod = _turn(judged, begun, there, stale)
     if pod is None:
         return progress, ()
-    if pod.never_ready and judged.workload.ordered:
+    if judged.workload.ordered and broken(pod, back=back):
         return progress, (Delete(judged, pod, begun),)
     budget = exhausted(now.budgets, pod.namespace, pod.shape.labels) if pod.ready else ""
     if budget or pod.uid in ledger.denied:
@@ -53,6 +53,11 @@ def replaced(judged: Judged, begun: Begun, there: Iterable[Pod]) -> Progress:
     return replace(caused if caused.fatal or caused.failing else others, pods=ready)
 
 
+def broken(pod: Pod, *, back: bool) -> bool:
+    """It never was ready, and does not only need its time: forward that must be known, on the way back the first is enough."""
+    return pod.never_ready and (back or bool(pod.waiting))
+
+
 def unexpected(judged: Judged, pod: Pod) -> MeshError:
     """A pod that this run has brought about is not what was predicted: the next ones would be alike."""
     has = f"the sidecar of {pod.proxy.revision or 'an unknown revision'}, {pod.proxy.version}" if pod.proxy else "no sidecar"
@@ -65,17 +70,21 @@ def unexpected(judged: Judged, pod: Pod) -> MeshError:
 
 
 def _turn(judged: Judged, begun: Begun, there: list[Pod], stale: list[Pod]) -> Pod | None:
-    """What is not ready serves nobody, and goes first; then the highest ordinal, while all others are ready."""
+    """What is not ready serves nobody, and goes first; then the highest ordinal.
+
+    One that is not ready any more may suffer from the one that is away, as members of a quorum do: it waits for all others, too.
+    """
     ill = [pod for pod in stale if not pod.ready]
-    if not ill and not _healthy(judged, begun, there):
-        return None
-    return max(ill or stale, key=lambda pod: (pod.ordinal, pod.name))
+    before = [pod for pod in ill if pod.uid in begun.ill]
+    pod = max(before or ill or stale, key=lambda pod: (pod.ordinal, pod.name))
+    return pod if before or _healthy(judged, begun, there, but=0 if pod.ready else 1) else None
 
 
-def _healthy(judged: Judged, begun: Begun, there: list[Pod]) -> bool:
+def _healthy(judged: Judged, begun: Begun, there: list[Pod], but: int = 0) -> bool:
+    """All pods that are wanted are ready, but so many."""
     workload = judged.workload
-    enough = sum(pod.ready for pod in there) >= _wanted(judged, begun)
-    return enough and (workload.of_pods or workload.available >= workload.replicas)
+    enough = sum(pod.ready for pod in there) >= _wanted(judged, begun) - but
+    return enough and (workload.of_pods or workload.available >= workload.replicas - but)
 
 
 def _wanted(judged: Judged, begun: Begun) -> int:

@@ -27,6 +27,8 @@ class Begun:
     """UIDs of the pods that it had then: any other is new."""
     pods: int = 0
     """How many pods it had then: as many are wanted again, where nothing else tells how many."""
+    ill: frozenset[str] = frozenset()
+    """UIDs of the pods that were not ready then, so that it was nothing of this run that made them so."""
     judged: Judged | None = None
     """As it was then; None where it is seen by itself, also while it has no pods."""
 
@@ -82,4 +84,5 @@ class Ledger:
 def seen(judged: Judged, recipe: Recipe) -> Begun:
     """A workload as it is when it is taken in hand."""
     uids = frozenset(pod.uid for pod in judged.pods)
-    return Begun(recipe, seen=uids, pods=len(judged.pods), judged=judged if judged.workload.of_pods else None)
+    ill = frozenset(pod.uid for pod in judged.pods if not pod.ready)
+    return Begun(recipe, seen=uids, ill=ill, pods=len(judged.pods), judged=judged if judged.workload.of_pods else None)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.baseline import Baseline, borne
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.budgets import exhausted
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.evict import next_eviction, replaced, unexpected
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.evict import broken, next_eviction, replaced, unexpected
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.ledger import Action, Begun, Delete, Ledger, Stamp, seen
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.progress import Progress
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.recipes import Choices, Recipe, Way, way_of
@@ -122,7 +122,7 @@ def _part(judged: Judged, now: Snapshot, task: Task, ledger: Ledger) -> _Part | 
         case Recipe.STAMP:
             return _stamp(judged, now, task, ledger)
         case Recipe.EVICT:
-            return _Part(*next_eviction(judged, seen(judged, Recipe.EVICT), now, ledger))
+            return _Part(*next_eviction(judged, seen(judged, Recipe.EVICT), now, ledger, back=task.back))
         case Recipe.WAIT:
             left = sum(not judged.as_wanted(pod) for pod in judged.pods)
             return _Part(Progress(0, 1, (f"{at(judged.workload)}: {count(left, 'pod')} to come to an end (mesh_jobs)",)))
@@ -161,7 +161,7 @@ def _restored(judged: Judged) -> Stamp:
 
 def _go_on(judged: Judged, begun: Begun, now: Snapshot, task: Task, ledger: Ledger) -> _Part:
     if begun.recipe is Recipe.EVICT:
-        progress, actions = next_eviction(judged, begun, now, ledger)
+        progress, actions = next_eviction(judged, begun, now, ledger, back=task.back)
         return _Part(progress, actions, flying=not progress.finished)
     if judged.workload.of_pods:
         progress = replaced(judged, begun, judged.pods)
@@ -172,7 +172,7 @@ def _go_on(judged: Judged, begun: Begun, now: Snapshot, task: Task, ledger: Ledg
     if progress.finished and begun.stamp is None and _behind(judged):
         return _Part(_waiting_for_the_watch(judged), flying=True)
     if progress.finished and begun.stamp is None and task.wants(judged):  # strays: the former template, made while it had other labels
-        return _Part(*next_eviction(judged, seen(judged, Recipe.EVICT), now, ledger), flying=True)
+        return _Part(*next_eviction(judged, seen(judged, Recipe.EVICT), now, ledger, back=task.back), flying=True)
     deadlock = None if progress.finished else _deadlocked(judged, task, ledger)
     return _Part(progress, (Delete(judged, deadlock),) if deadlock else (), flying=not progress.finished)
 
@@ -217,12 +217,11 @@ def _short(judged: Judged, task: Task) -> bool:
 def _deadlocked(judged: Judged, task: Task, ledger: Ledger) -> Pod | None:
     """A broken pod of an older template that an ordered StatefulSet waits for, and would wait for ever.
 
-    Source: Kubernetes documentation, "StatefulSets", forced rollback: such a pod must be deleted by hand. Forward it must be
-    known to be broken; on the way back, one that was never ready is enough.
+    Source: Kubernetes documentation, "StatefulSets", forced rollback: such a pod must be deleted by hand.
     """
     workload = judged.workload
     if not workload.ordered or workload.on_delete or workload.observed < workload.generation or not rolling(workload):
         return None
     older = [pod for pod in judged.pods if workload.newest and pod.shape.labels.get(TEMPLATE_HASH) != workload.newest]
-    broken = [pod for pod in older if pod.uid not in ledger.gone and pod.never_ready and (task.back or pod.waiting)]
-    return min(broken, key=lambda pod: pod.ordinal, default=None)
+    stuck = [pod for pod in older if pod.uid not in ledger.gone and broken(pod, back=task.back)]
+    return min(stuck, key=lambda pod: pod.ordinal, default=None)
