@@ -21,7 +21,14 @@ from ansible_collections.meshops.istio.plugins.module_utils._mesh.restart import
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.rollout import rolled_out, rolling
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.selectors import Selector
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.snapshot import Snapshot, expected_injector
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.workloads import STAMP, TEMPLATE_HASH, Pod, Restarted, Workload
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.workloads import (
+    STAMP,
+    TEMPLATE_HASH,
+    TEMPLATE_OF,
+    Pod,
+    Restarted,
+    Workload,
+)
 from tests.unit.meshes import NEW, deployment, namespace, plane, pod, proxy
 
 NOW, BEFORE = "2026-11-22T03:10:00Z", "2026-11-01T00:00:00Z"
@@ -331,6 +338,59 @@ def test_pods_of_an_older_template_that_the_watch_still_shows_say_nothing() -> N
     assert (told(found), found.progress.finished) == ([], False)
     surge = of("Deployment", total=1, updated=1, available=1, pods=1)
     assert told(step(shop(surge, *three(surge)))) == []
+
+
+def of_template(workload: Workload, name: str, **more: t.Any) -> tuple[Pod, ...]:
+    """Its pods, all with the old sidecar, as their controller labels those of a template, each on its node."""
+    labels = {TEMPLATE_OF[workload.kind]: name}
+    return tuple(replace(one, shape=PodShape(labels, more.get("notes", {})), node=one.name) for one in three(workload))
+
+
+DAEMONS = of("DaemonSet", newest="2", template=shape(NOW))
+ON_A_TAINTED_NODE = replace(pod(DAEMONS, 3, OLD), node="db-3", shape=PodShape({TEMPLATE_OF["DaemonSet"]: "1"}))
+BY_HAND = {"notes": {STAMP: "by hand"}}
+SHOWN = {
+    "a DaemonSet's pod on a node that would take none any more is not counted, and does not hold it up": (
+        shop(DAEMONS, *of_template(DAEMONS, "2"), ON_A_TAINTED_NODE),
+        True,
+    ),
+    "nor where no pod was ever stamped": (
+        shop(replace(DAEMONS, template=shape()), *of_template(DAEMONS, "2"), ON_A_TAINTED_NODE),
+        True,
+    ),
+    "its former pods say nothing when its controller has made others": (shop(DAEMONS, *of_template(DAEMONS, "1")), False),
+    "nor does one beside a new one on the same node": (
+        shop(DAEMONS, *of_template(DAEMONS, "2"), replace(ON_A_TAINTED_NODE, node="db-2")),
+        False,
+    ),
+    "a DaemonSet's pod that somebody has stamped by hand is of the newest template": (
+        shop(DAEMONS, *of_template(DAEMONS, "2", **BY_HAND)),
+        True,
+    ),
+    "a StatefulSet's too": (shop(sts(), *of_template(sts(), "db-2", **BY_HAND)), True),
+    "but not where its template is another": (shop(sts(), *of_template(sts(), "db-1", **BY_HAND)), False),
+    "a Deployment's too": (shop(of("Deployment", newest="5d8f"), *of_template(of("Deployment"), "5d8f", **BY_HAND)), True),
+    "but not of another ReplicaSet": (shop(of("Deployment", newest="5d8f"), *of_template(of("Deployment"), "77c9", **BY_HAND)), False),
+    "nor where the Deployment does not say which is its newest": (
+        shop(of("Deployment"), *of_template(of("Deployment"), "", **BY_HAND)),
+        False,
+    ),
+}
+
+
+@pytest.mark.parametrize(("now", "starts"), SHOWN.values(), ids=SHOWN)
+def test_only_what_its_controller_has_replaced_already_is_not_judged(now: Snapshot, starts: bool) -> None:
+    found = step(now)
+    assert told(found) == ([f"stamp {NOW}"] if starts else [])
+    assert starts or found.progress.waiting[0].endswith("its former pods to go")
+
+
+def test_a_daemon_set_is_done_when_its_pods_that_are_not_counted_are_replaced_too() -> None:
+    """Its controller says that it is done while one is left on a node that would take none any more, and the proof would find that."""
+    begun = Ledger({"shop/db": Begun(Recipe.STAMP, 0, NOW, frozenset({ON_A_TAINTED_NODE.uid}))})
+    new = tuple(replace(one, uid=f"new-{one.name}", proxy=RIGHT) for one in of_template(DAEMONS, "2", notes={STAMP: NOW}))
+    assert not step(shop(DAEMONS, *new, ON_A_TAINTED_NODE), begun).progress.finished
+    assert step(shop(DAEMONS, *new), begun).progress.finished
 
 
 ROLLOUTS = {

@@ -122,6 +122,26 @@ def test_whose_pod_it_is(reference: Json | None, template: str | None, owner: Ow
     assert pod({"metadata": metadata, "spec": {"containers": [{"name": "app"}]}}).owner == owner
 
 
+def progressing(message: str) -> Json:
+    return {"status": {"conditions": [{"type": "Available", "message": message}, {"type": "Progressing", "message": message}]}}
+
+
+NEWEST: dict[str, tuple[str, Json, str]] = {
+    "a StatefulSet's revision": ("StatefulSet", {"status": {"updateRevision": "web-5d8f"}}, "web-5d8f"),
+    "a DaemonSet's generation": ("DaemonSet", {"annotations": {"deprecated.daemonset.template.generation": "3"}}, "3"),
+    "a Deployment's ReplicaSet": ("Deployment", progressing('ReplicaSet "web-5d8f" has successfully progressed.'), "5d8f"),
+    "also of one that is not done": ("Deployment", progressing('Created new replica set "web-5d8f"'), "5d8f"),
+    "not where nothing is said": ("Deployment", progressing(""), ""),
+    "not where there is no status": ("DaemonSet", {}, ""),
+}
+
+
+@pytest.mark.parametrize(("kind", "more", "newest"), NEWEST.values(), ids=NEWEST)
+def test_what_a_controller_calls_its_newest_template(kind: str, more: Json, newest: str) -> None:
+    metadata = {"namespace": "shop", "name": "web", "uid": "1", "annotations": more.get("annotations", {})}
+    assert workload(kind)({"metadata": metadata, "status": more.get("status", {})}).newest == newest
+
+
 ENDPOINTS = {
     "ready": ([{"conditions": {"ready": True}}], 1),
     "not ready": ([{"conditions": {"ready": False}}], 0),

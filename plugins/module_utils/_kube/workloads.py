@@ -36,6 +36,7 @@ from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision impor
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.workloads import (
     RESTARTED,
     SIDECAR,
+    TEMPLATE_OF,
     Gateway,
     Owner,
     Pod,
@@ -45,7 +46,7 @@ from ansible_collections.meshops.istio.plugins.module_utils._mesh.workloads impo
 )
 
 PODS = "/api/v1/pods"
-POD_HASH = "pod-template-hash"
+POD_HASH = TEMPLATE_OF["Deployment"]
 KINDS = {
     "Deployment": "/apis/apps/v1/deployments",
     "StatefulSet": "/apis/apps/v1/statefulsets",
@@ -62,6 +63,8 @@ PROXY = "istio-proxy"
 PROXY_IMAGE = "sidecar.istio.io/proxyImage"
 _DISCOVERY = re.compile(r'"(?:discoveryAddress)"\s*:\s*"istiod(?:-([a-z0-9-]+))?\.')
 _ISTIOD = re.compile(r"istiod(?:-([a-z0-9-]+))?\.")
+_TEMPLATE_GENERATION = "deprecated.daemonset.template.generation"
+_REPLICA_SET = re.compile(r'replica ?set "([^"]+)"', re.IGNORECASE)
 _SLOW = frozenset({"ContainerCreating", "PodInitializing"})
 _AT_ONCE = 2.0
 """Seconds between the start of a pod and its first conditions, whose times are in whole seconds."""
@@ -114,7 +117,7 @@ def _workload(kind: str, item: Json) -> Workload:
         on_delete=strategy.get("type") == "OnDelete",
         partition=number(strategy, "rollingUpdate", "partition") if kind == "StatefulSet" else 0,
         ordered=kind == "StatefulSet" and text(spec, "podManagementPolicy") in ("", "OrderedReady"),
-        newest=text(status, "updateRevision"),
+        newest=_newest(kind, metadata, status),
         restarted=_restarted(annotations.get(RESTARTED)),
         part_of=_reference(owner) if owner and kind in MAKERS else None,
         part_of_uid=text(owner, "uid"),
@@ -124,6 +127,19 @@ def _workload(kind: str, item: Json) -> Workload:
         held=of_workload(metadata, owner or None) if kind in KINDS else NOBODY,
         auto_image=any(one.get("image") == "auto" for one in mappings(template, "spec", "containers")),
     )
+
+
+def _newest(kind: str, metadata: Json, status: Json) -> str:
+    """What the controller calls the newest template; a Deployment's says so only in words, whatever it says of it.
+
+    Sources: Kubernetes 1.36, pkg/controller/daemon/util (IsPodUpdated) and pkg/controller/deployment/progress.go.
+    """
+    if kind == "DaemonSet":
+        return strings(metadata, "annotations").get(_TEMPLATE_GENERATION, "")
+    if kind == "Deployment":
+        found = (_REPLICA_SET.search(text(one, "message")) for one in mappings(status, "conditions") if text(one, "type") == "Progressing")
+        return next((one[1].removeprefix(f"{text(metadata, 'name')}-") for one in found if one), "")
+    return text(status, "updateRevision")
 
 
 def _at_once(kind: str, strategy: Json, replicas: int) -> int:

@@ -169,7 +169,7 @@ def _go_on(judged: Judged, begun: Begun, now: Snapshot, task: Task, ledger: Ledg
     workload = replace(judged.workload, generation=max(judged.workload.generation, begun.generation))
     judged = replace(judged, workload=workload)
     progress = _rolled(judged, begun)
-    if progress.finished and begun.stamp is None and _behind(judged):
+    if progress.finished and (_behind(judged) if begun.stamp is None else _beside(judged, begun)):
         return _Part(_waiting_for_the_watch(judged), flying=True)
     if progress.finished and begun.stamp is None and task.wants(judged):  # strays: the former template, made while it had other labels
         return _Part(*next_eviction(judged, seen(judged, Recipe.EVICT), now, ledger, back=task.back), flying=True)
@@ -188,11 +188,24 @@ def _rolled(judged: Judged, begun: Begun) -> Progress:
 
 
 def _behind(judged: Judged) -> bool:
-    """Its controller is done, and pods of an older template are shown still: their watch is behind, and they say nothing."""
+    """Its controller is done, and pods of an older template are shown still: their watch is behind, and they say nothing.
+
+    On a node that would take none any more a DaemonSet's pod runs on, and is not counted: what counts is one pod a node, and as many of
+    the newest template as its controller has.
+    """
     workload = judged.workload
     if workload.of_pods:
         return False
-    return len(judged.pods) > workload.total or any(pod.shape.annotations.get(STAMP) != workload.stamp for pod in judged.pods)
+    newest = sum(workload.has_made(pod) for pod in judged.pods)
+    if workload.kind == "DaemonSet":
+        nodes = [pod.node for pod in judged.pods if pod.node]
+        return len(set(nodes)) < len(nodes) or newest < workload.updated
+    return len(judged.pods) > workload.total or newest < len(judged.pods)
+
+
+def _beside(judged: Judged, begun: Begun) -> bool:
+    """A former pod of a DaemonSet is left where its controller does not count: it replaces that too, in its own time."""
+    return judged.workload.kind == "DaemonSet" and any(pod.uid in begun.seen and not judged.as_wanted(pod) for pod in judged.pods)
 
 
 def _waiting_for_the_watch(judged: Judged) -> Progress:

@@ -24,6 +24,8 @@ TEMPLATE = "annotations of the template"
 SIDECAR = frozenset({"istio-proxy", "istio-init", "istio-validation"})
 """The containers that injection adds."""
 TEMPLATE_HASH = "controller-revision-hash"
+TEMPLATE_OF = {"Deployment": "pod-template-hash", "StatefulSet": TEMPLATE_HASH, "DaemonSet": "pod-template-generation"}
+"""The label by which pods of a kind tell of which template they are."""
 SHORT = {
     "Deployment": "deploy",
     "StatefulSet": "sts",
@@ -150,7 +152,7 @@ class Workload:
     ordered: bool = False
     """A StatefulSet with OrderedReady: its controller does nothing more while one pod is not ready."""
     newest: str = ""
-    """A StatefulSet's name for its newest template; its pods have theirs as a label."""
+    """What its controller calls its newest template, where it says so; its pods have theirs as a label."""
     restarted: Restarted | None = None
     part_of: Owner | None = None
     """Whom it belongs to, as a ReplicaSet does to an Argo Rollout: then it is no workload of its own."""
@@ -173,6 +175,12 @@ class Workload:
     def rolls(self) -> int:
         """How many pods its controller brings to the newest template by itself."""
         return 0 if self.on_delete else max(self.replicas - self.partition, 0)
+
+    def has_made(self, pod: Pod) -> bool:
+        """Whether a pod is of its newest template, by its stamp; or by its label, since somebody may have stamped the pod by hand."""
+        if pod.shape.annotations.get(STAMP) == self.stamp:
+            return True
+        return bool(self.newest) and pod.shape.labels.get(TEMPLATE_OF.get(self.kind, "")) == self.newest
 
     @property
     def short(self) -> str:
