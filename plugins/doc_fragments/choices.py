@@ -50,7 +50,8 @@ options:
 options:
   respect_pdb:
     description:
-      - Whether a restart waits until each PodDisruptionBudget that selects the workload's pods allows a disruption.
+      - Whether a restart waits until each PodDisruptionBudget that selects the workload's pods allows a disruption. Each workload of the
+        same budget that is rolling takes one of those that it allows.
       - This is a policy of this collection. In Kubernetes these budgets guard evictions, and no rollout asks for them.
       - Evictions always respect them.
       - On the way back, what is not healthy is not held back by them.

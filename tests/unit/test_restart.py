@@ -5,12 +5,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
+import pytest
+
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.budgets import Budget
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.injection import PodShape
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.ledger import Begun, Ledger
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.recipes import Recipe
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.recipes import Choices, Recipe
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.restart import Step, Task, next_restarts
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.selectors import Selector
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.snapshot import Snapshot, expected_injector
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.workloads import STAMP, Pod, Proxy, Workload
 from tests.unit.meshes import NEW, deployment, namespace, plane, pod, proxy
@@ -57,6 +61,49 @@ def test_no_more_than_so_many_roll_at_a_time() -> None:
     flying = {f"shop/{name}": 2 for name in "ab"}
     assert starts(step(mesh, flying, concurrency=2)) == []
     assert step(mesh, flying, concurrency=2).progress.total == 3
+
+
+BUDGET = Budget("shop", "all", Selector(equal=(("part-of", "shop"),)), 1)
+
+
+def under(*budgets: Budget, kind: str = "Deployment", part_of: str = "shop") -> Snapshot:
+    mesh = shop(*((deployment(name, "shop", kind, {"part-of": part_of}), OLD_PROXY) for name in "abc"))
+    return replace(mesh, budgets=budgets)
+
+
+NOTHING = Choices(respect_pdb=False)
+
+
+@dataclass(frozen=True)
+class Guarded:
+    mesh: Snapshot
+    starts: str
+    flying: str = ""
+    choices: Choices = field(default_factory=Choices)
+
+
+GUARDED = {
+    "as many begin as one budget allows them together": Guarded(under(BUDGET), "a"),
+    "two where it allows two": Guarded(under(replace(BUDGET, allowed=2)), "ab"),
+    "what is rolling counts, whether or not the budget shows it yet": Guarded(under(BUDGET), "", flying="a"),
+    "and takes no more than one": Guarded(under(replace(BUDGET, allowed=2)), "b", flying="a"),
+    "each budget has to allow it": Guarded(under(replace(BUDGET, allowed=3), replace(BUDGET, name="few", allowed=2)), "ab"),
+    "one of other pods counts nothing": Guarded(under(BUDGET, part_of="another"), "abc"),
+    "nor does one of another namespace": Guarded(under(replace(BUDGET, namespace="other")), "abc"),
+    "evictions begin one after another, too": Guarded(under(BUDGET, kind="ReplicaSet"), "a"),
+    "none is held back where that is not wished": Guarded(under(BUDGET), "abc", choices=NOTHING),
+    "nor is an eviction, which asks for itself": Guarded(under(BUDGET, kind="ReplicaSet"), "abc", choices=NOTHING),
+}
+
+
+@pytest.mark.parametrize("case", GUARDED.values(), ids=GUARDED)
+def test_no_more_begin_than_their_budgets_allow(case: Guarded) -> None:
+    begun = {f"shop/{name}": Begun(Recipe.STAMP, 2, NOW) for name in case.flying}
+    found = next_restarts(case.mesh, Task(frozenset({"shop"}), 10, NOW, choices=case.choices), Ledger(begun))
+    assert "".join(action.judged.workload.name for action in found.actions) == case.starts
+    held = [line for line in found.progress.waiting if "allows no further disruption now (mesh_respect_pdb)" in line]
+    assert len(held) == 3 - len(case.starts) - len(case.flying)
+    assert (found.progress.done, found.progress.total) == (0, 3)
 
 
 def test_what_is_rolling_already_is_waited_for_and_then_judged_again() -> None:

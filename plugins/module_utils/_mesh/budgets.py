@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.selectors import Selector
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.workloads import Workload
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +25,18 @@ class Budget:
     allowed: int
     """How many pods more may be disrupted at this moment (``disruptionsAllowed``)."""
 
+    def guards(self, namespace: str, labels: Mapping[str, str]) -> bool:
+        return self.namespace == namespace and self.selector is not None and self.selector.matches(labels)
 
-def exhausted(budgets: Iterable[Budget], namespace: str, labels: Mapping[str, str]) -> str:
-    """The budget that allows pods with these labels no disruption now, as ``pdb/api``; empty where none stands in the way."""
-    guards = (one for one in budgets if one.namespace == namespace and one.selector and one.selector.matches(labels))
-    return next((f"pdb/{one.name}" for one in guards if one.allowed < 1), "")
+
+def exhausted(budgets: Iterable[Budget], namespace: str, labels: Mapping[str, str], rolling: Iterable[Workload] = ()) -> str:
+    """The budget that allows pods with these labels no disruption now, as ``pdb/api``; empty where none stands in the way.
+
+    Each workload that is rolling and that it guards takes one: it may be some time until what is allowed shows that.
+    """
+    guards = (one for one in budgets if one.guards(namespace, labels))
+    taken = tuple(rolling)
+    return next(
+        (f"pdb/{one.name}" for one in guards if one.allowed <= sum(one.guards(other.namespace, other.template.labels) for other in taken)),
+        "",
+    )

@@ -10,13 +10,13 @@ taken back: on a rollback, or where its new pods are stuck with another sidecar 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.baseline import Baseline, borne
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.budgets import exhausted
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.evict import broken, next_eviction, replaced, unexpected
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.ledger import Action, Begun, Delete, Ledger, Stamp, seen
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.ledger import Action, Begun, Delete, Evict, Ledger, Stamp, seen
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.progress import Progress
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.recipes import Choices, Recipe, Way, way_of
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.rollout import at, rolled_out, rolling, rollout, together
@@ -86,14 +86,44 @@ def next_restarts(now: Snapshot, task: Task, ledger: Ledger) -> Step:
     shown = now.within(task.namespaces)
     here = sorted((*shown, *_without_pods(shown, ledger)), key=lambda judged: judged.workload.path)
     parts = {judged.workload.uid: _borne(part, judged, task) for judged in here if (part := _part(judged, now, task, ledger))}
-    flying = [part for part in parts.values() if part.flying]
-    ready = [part for part in parts.values() if part.actions and not part.flying]
-    starting = ready[: max(task.concurrency - len(flying), 0)]
-    actions = tuple(action for part in (*flying, *starting) for action in part.actions)
+    parts |= _turns(here, parts, now, task)
+    actions = tuple(action for part in parts.values() if part.flying for action in part.actions)
     whole = together([part.progress for part in parts.values() if not part.progress.finished])
     done = sum(part.progress.finished for part in parts.values()) + len(ledger.begun.keys() - parts.keys())  # those were deleted meanwhile
     total = len(parts.keys() | ledger.begun.keys())
     return Step(actions, replace(whole, done=done, total=total))
+
+
+def _turns(here: Iterable[Judged], parts: Mapping[str, _Part], now: Snapshot, task: Task) -> dict[str, _Part]:
+    """What of the rest begins now: no more than may roll at a time, and what its budgets allow beside all that is rolling then."""
+    flying = [judged.workload for judged in here if judged.workload.uid in parts and parts[judged.workload.uid].flying]
+    found: dict[str, _Part] = {}
+    for judged in here:
+        workload = judged.workload
+        part = parts.get(workload.uid)
+        if part is None or part.flying or not part.actions:
+            continue
+        heeded = task.choices.respect_pdb and any(_disrupts(action, task) for action in part.actions)
+        budget = exhausted(now.budgets, workload.namespace, workload.template.labels, flying) if heeded else ""
+        if budget:
+            line = f"{at(workload)}: {budget} allows no further disruption now (mesh_respect_pdb)"
+            found[workload.uid] = _borne(_Part(replace(part.progress, waiting=(line,))), judged, task)
+        elif len(flying) < task.concurrency:
+            flying.append(workload)
+            found[workload.uid] = replace(part, flying=True)
+        else:
+            found[workload.uid] = replace(part, actions=())
+    return found
+
+
+def _disrupts(action: Action, task: Task) -> bool:
+    """Whether it takes away what serves; on the way back, what mends a workload must not wait until that is well."""
+    match action:
+        case Stamp():
+            return not (task.back and not rolled_out(action.judged.workload))
+        case Evict():
+            return action.pod.ready
+    return False
 
 
 def _without_pods(shown: Iterable[Judged], ledger: Ledger) -> tuple[Judged, ...]:
@@ -137,11 +167,6 @@ def _stamp(judged: Judged, now: Snapshot, task: Task, ledger: Ledger) -> _Part:
         return _Part(rollout(workload, judged.pods, ours=False), (Delete(judged, deadlock),) if deadlock else (), flying=True)
     if not taken_back and not rolling(workload) and _behind(judged):
         return _Part(_waiting_for_the_watch(judged), flying=True)
-    ill = task.back and not rolled_out(workload)  # what mends it must not wait until it is well
-    budget = exhausted(now.budgets, workload.namespace, workload.template.labels) if task.choices.respect_pdb and not ill else ""
-    if budget:
-        line = f"{at(workload)}: {budget} allows no disruption now (mesh_respect_pdb)"
-        return _Part(Progress(0, 1, (line,)))
     return _Part(Progress(0, 1), (_restored(judged) if taken_back else _stamped(judged, now, task),))
 
 
