@@ -11,7 +11,8 @@ class ModuleDocFragment:
 options:
   wait_timeout:
     description:
-      - Seconds without progress. Each pod more that is done begins them anew, so that many workloads may take longer in all.
+      - Seconds without progress. Each pod more that is done, and each thing less to wait for, begins them anew, so that many workloads may
+        take longer in all.
       - What is not done by then fails, and can be started again.
     type: int
     default: 600

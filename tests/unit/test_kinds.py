@@ -331,6 +331,12 @@ def test_pods_count_as_getting_further() -> None:
     assert step(shop(half, *three(half)), Ledger({"shop/db": Begun(Recipe.STAMP, 0, NOW)})).progress.pods == 2
 
 
+def test_pods_of_a_job_that_have_come_to_their_end_count_as_getting_further() -> None:
+    job = of("Job", 0, of_pods=True)
+    found = step(shop(job, pod(job, 0, OLD), replace(pod(job, 1, OLD), finished=True), replace(pod(job, 2, OLD), finished=True)))
+    assert (found.progress.waiting, found.progress.pods) == (("job/db in shop: 1 pod to come to an end (mesh_jobs)",), 2)
+
+
 def test_pods_of_an_older_template_that_the_watch_still_shows_say_nothing() -> None:
     """A run that was killed has restarted it, and its controller is done: a second stamp would restart it again."""
     done = of("Deployment", template=shape(NOW))

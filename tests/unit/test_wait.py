@@ -100,6 +100,19 @@ def test_the_timeout_counts_from_the_last_progress() -> None:
         waited(iter([*steps, *steps[-25:]]), timeout=30)
 
 
+def test_what_ends_by_itself_and_is_never_done_counts_as_progress() -> None:
+    """Jobs: each one that has come to its end is one less to wait for, and nothing that was done."""
+    steps = [Progress(0, total) for total in range(4, 0, -1) for _turn in range(25)]
+    assert waited(iter([*steps, Progress(0, 0)]), timeout=30).now == 200
+    pods = [Progress(0, total, pods=done) for total in (2, 1) for done in range(3) for _turn in range(25)]
+    assert waited(iter([*pods, Progress(0, 0)]), timeout=30).now == 250
+
+
+def test_less_to_wait_for_is_progress_once_only() -> None:
+    with pytest.raises(Late):
+        waited(iter([Progress(0, total) for total in [3, 2] * 40]), timeout=30)
+
+
 @pytest.mark.parametrize("turns", [[2, 1], [1, 0, 1, 0]], ids=["less", "to and fro"])
 def test_what_only_comes_back_is_no_progress(turns: list[int]) -> None:
     with pytest.raises(Late):

@@ -34,5 +34,10 @@ class Progress:
         return bool(self.borne) and self.done + len(self.borne) >= self.total and not self.failing
 
     @property
+    def left(self) -> int:
+        """How much is not done. What ends by itself, as Jobs do, is never among what was done: it only makes this less."""
+        return self.total - self.done
+
+    @property
     def finished(self) -> bool:
         return self.done >= self.total

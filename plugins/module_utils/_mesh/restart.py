@@ -155,7 +155,8 @@ def _part(judged: Judged, now: Snapshot, task: Task, ledger: Ledger) -> _Part | 
             return _Part(*next_eviction(judged, seen(judged, Recipe.EVICT), now, ledger, back=task.back))
         case Recipe.WAIT:
             left = sum(not judged.as_wanted(pod) for pod in judged.pods)
-            return _Part(Progress(0, 1, (f"{at(judged.workload)}: {count(left, 'pod')} to come to an end (mesh_jobs)",)))
+            line = f"{at(judged.workload)}: {count(left, 'pod')} to come to an end (mesh_jobs)"
+            return _Part(Progress(0, 1, (line,), pods=sum(pod.finished for pod in now.pods_of(judged.workload))))
     return None
 
 

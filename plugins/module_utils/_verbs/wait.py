@@ -24,7 +24,7 @@ class Patience:
     """How long is waited, in seconds."""
 
     timeout: float
-    """Without progress: each thing more that is done begins it anew."""
+    """Without progress: each thing more that is done, or less that is left, begins it anew."""
     grace: float
     """How long something may fail and still come right by itself: a crash loop, a quota, no node yet."""
 
@@ -58,6 +58,7 @@ def wait_until(what: str, follow: Followed, step: Callable[[], Progress], contex
     """
     start = context.clock()
     most, got_further = (0, 0), 0.0
+    least: int | None = None
     said, said_at = "", -SAY_EVERY
     failing_since: float | None = None
     borne_since: float | None = None
@@ -68,8 +69,9 @@ def wait_until(what: str, follow: Followed, step: Callable[[], Progress], contex
             raise progress.fatal
         if progress.finished:
             return progress
-        if (progress.done, progress.pods) > most:
-            most, got_further = (progress.done, progress.pods), now
+        least = progress.left if least is None else least
+        if (progress.done, progress.pods) > most or progress.left < least:
+            most, least, got_further = (progress.done, progress.pods), min(progress.left, least), now
         failing_since = None if progress.failing is None else now if failing_since is None else failing_since
         borne_since = None if not progress.only_borne else now if borne_since is None else max(borne_since, got_further)
         patient_until = got_further + patience.timeout
