@@ -302,6 +302,53 @@ def test_a_declared_kind_is_restarted_by_its_recipe(lab: Cluster, tool: Tool, na
     assert sidecars(lab, name) == {"web-1": {NEW}}
 
 
+def test_the_only_pod_of_a_declared_kind_is_waited_for_until_it_is_back(lab: Cluster, tool: Tool, namespaces: Namespaces) -> None:
+    """While it ends, nothing tells of its workload."""
+    name = namespaces(ENABLED)
+    path, item = samples.workload("ReplicaSet", "web-1", 1, annotations={SLOW_END: "yes"})
+    owner = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout", "name": "web", "uid": "0", "controller": True}
+    lab.api.post(path.format(name), item)
+    ready(lab, name, 1)
+    lab.api.patch(f"{path.format(name)}/web-1", {"metadata": {"ownerReferences": [owner]}})
+    move(tool, name)
+    limit_pods(lab, name, 0)
+    asked = {"namespaces": [name], "recipes": [{"kind": "Rollout", "group": "argoproj.io", "recipe": "evict"}]}
+    late = tool.verb("workload_restart", **asked, wait_timeout=8)
+    assert f"rollout/web in {name}: 0 of 1 pods" in late["msg"]
+    lab.api.delete(f"/api/v1/namespaces/{name}/resourcequotas/tight")
+    lab.api.patch(f"{path.format(name)}/web-1", {"metadata": {"annotations": {"lab.meshops.io/look": "again"}}})
+    ready(lab, name, 1)
+    assert sidecars(lab, name) == {"web-1": {NEW}}
+    assert tool.verb("workload_restart", **asked)["restarted"] == []
+
+
+def test_a_daemon_set_with_a_pod_on_a_node_that_takes_no_more_is_restarted(lab: Cluster, tool: Tool, namespaces: Namespaces) -> None:
+    """Its controller does not count that pod, takes it away, and makes none in its place."""
+    name = namespaces(ENABLED)
+    make(lab, name, "DaemonSet", "ds")
+    ready(lab, name, NODES)
+    with tainted(lab, "node-0"):
+        sets = f"/apis/apps/v1/namespaces/{name}/daemonsets"
+        lab.api.patch(f"{sets}/ds", {"metadata": {"annotations": {"lab.meshops.io/look": "again"}}})  # a taint alone does not make it look
+        lab.api.until(sets, lambda found: found[0]["status"]["numberMisscheduled"] == 1, timeout=30, what="the pod that is not counted")
+        move(tool, name)
+        done = tool.verb("workload_restart", namespaces=[name], wait_timeout=30)
+        assert not done.get("failed"), done["msg"]
+        assert (sidecars(lab, name), len(pods(lab, name))) == ({"ds": {NEW}}, NODES - 1)
+        assert not tool.verb("proxy_check", namespaces=[name], wait_timeout=30).get("failed")
+        assert not tool.changes("workload_restart", namespaces=[name])
+
+
+@contextlib.contextmanager
+def tainted(lab: Cluster, node: str) -> Iterator[None]:
+    taint = {"key": "lab.meshops.io/full", "effect": "NoSchedule"}
+    lab.api.patch(f"/api/v1/nodes/{node}", {"spec": {"taints": [taint]}})
+    try:
+        yield
+    finally:
+        lab.api.patch(f"/api/v1/nodes/{node}", {"spec": {"taints": None}})
+
+
 def test_pods_of_a_replica_set_whose_deployment_is_gone_are_evicted(lab: Cluster, tool: Tool, namespaces: Namespaces) -> None:
     name = namespaces(ENABLED, [samples.deployment("web", 2)])
     lab.api.delete(f"/apis/apps/v1/namespaces/{name}/deployments/web", propagationPolicy="Orphan")
