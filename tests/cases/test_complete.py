@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -55,6 +57,8 @@ def test_nothing_that_needs_a_control_plane_is_forgotten(
     asking = namespaces({"istio.io/rev": old}, APPS)
     following = namespaces({"istio.io/rev": f"tag-{old}"}, wait=False)
     apart = namespaces({}, [samples.deployment("own", labels={"istio.io/rev": old})])
+    for kind, more in (("CronJob", {}), ("Job", {"suspend": True})):
+        later(lab, apart, kind, old, **more)
     rules = f"/apis/networking.istio.io/v1/namespaces/{apart}/virtualservices"
     lab.api.post(rules, virtual_service("web", **{"istio.io/rev": old}))
     tag_of(lab, old, request)
@@ -71,8 +75,30 @@ def test_nothing_that_needs_a_control_plane_is_forgotten(
         f"ValidatingWebhookConfiguration theirs-{old}",
         f"running proxies of {asking}/deploy/api, {apart}/deploy/own",
         f"kubectl -n {apart} patch deploy/own",
+        f"the pod templates of {apart}/cronjob/later",
+        f'kubectl -n {apart} patch cronjob/later --type merge -p \'{{"spec":{{"jobTemplate"',
+        f"the pod templates of {apart}/job/later",
     ):
         assert words in told, told
+
+
+def later(lab: Cluster, namespace: str, kind: str, revision: str, **more: object) -> None:
+    """Pods that ask for a revision, of which there is none now."""
+    path, item = samples.workload(kind, "later", labels={"istio.io/rev": revision})
+    item["spec"] |= more
+    lab.api.post(path.format(namespace), item)
+
+
+def test_a_job_at_night_keeps_the_control_plane_until_it_asks_for_another(
+    lab: Cluster, tool: Tool, namespaces: Namespaces, old: str
+) -> None:
+    name = namespaces({}, wait=False)
+    later(lab, name, "CronJob", old)
+    told = " ".join(tool.fails("control_plane", revision=old, state="absent", helm=HELM).split())
+    command = re.search(r"patch cronjob/later --type merge -p '(.*)'", told)
+    assert command, told
+    lab.api.patch(f"/apis/batch/v1/namespaces/{name}/cronjobs/later", json.loads(command[1]))
+    assert tool.changes("control_plane", revision=old, state="absent", helm=HELM)
 
 
 def tag_of(lab: Cluster, old: str, request: pytest.FixtureRequest) -> None:

@@ -58,6 +58,10 @@ def validator(name: str, revision: str | None, tag: str | None = None) -> Caller
     return Caller("ValidatingWebhookConfiguration", name, revision, tag, frozenset({SERVICE}))
 
 
+def job(kind: str, labels: dict[str, str], where: str = "plain") -> Workload:
+    return deployment("night", where, kind, labels)
+
+
 COMPLETE = Successor(NEW, "move")
 IN_DEFAULT = namespace("legacy", injection="enabled")
 OPTED = deployment("own", "plain", labels={INJECT: "true"})
@@ -85,6 +89,47 @@ CASES = {
         ("the pod templates of plain/deploy/own", "kubectl -n plain patch deploy/own"),
         namespaces=(MOVED, namespace("plain")),
         pods=((deployment("own", "plain", labels={REVISION: OLD}), None),),
+    ),
+    "a CronJob's template asks for it at night": Case(
+        (
+            "the pod templates of plain/cronjob/night",
+            "kubectl -n plain patch cronjob/night --type merge -p "
+            f'\'{{"spec":{{"jobTemplate":{{"spec":{{"template":{{"metadata":{{"labels":{{"{REVISION}":"{NEW}"}}}}}}}}}}}}}}\'',
+        ),
+        namespaces=(MOVED, namespace("plain")),
+        around=replace(NOTHING, jobs=(job("CronJob", {REVISION: OLD}),)),
+    ),
+    "a Job that waits asks for it": Case(
+        ("the pod templates of plain/job/night", "wait until it is over; or delete it and make it anew"),
+        namespaces=(MOVED, namespace("plain")),
+        around=replace(NOTHING, jobs=(job("Job", {REVISION: OLD}),)),
+    ),
+    "a CronJob asks for a tag that follows": Case(
+        ("workloads plain/cronjob/night", "tag prod", f"revision_tag with tag=prod and revision={NEW}"),
+        namespaces=(MOVED, namespace("plain")),
+        around=replace(NOTHING, jobs=(job("CronJob", {REVISION: "prod"}),)),
+        injectors=(*BOTH, tag("prod", OLD)),
+    ),
+    "Jobs that ask for another, or that their namespace moves with it, keep nothing": Case(
+        namespaces=(MOVED, namespace("plain")),
+        around=replace(NOTHING, jobs=(job("CronJob", {REVISION: NEW}), job("Job", {}, "shop"), job("CronJob", {REVISION: OLD}, "gone"))),
+    ),
+    "a Job that runs is told by its own template": Case(
+        ("the pod templates of plain/job/night", "running proxies of plain/job/night", "it leaves Jobs"),
+        namespaces=(MOVED, namespace("plain")),
+        pods=((replace(job("Job", {}), of_pods=True), proxy(OLD)),),
+        around=replace(NOTHING, jobs=(job("Job", {REVISION: OLD}),)),
+    ),
+    "a bare pod asks for it": Case(
+        ("bare pods plain/pod/night", "delete it and make it anew", "bare pods, which you make anew"),
+        namespaces=(MOVED, namespace("plain")),
+        pods=((job("Pod", {REVISION: OLD}), proxy(OLD)),),
+    ),
+    "each kind has its own way": Case(
+        ("the pod templates of plain/deploy/own why:", "the pod templates of plain/cronjob/night why:"),
+        namespaces=(MOVED, namespace("plain")),
+        pods=((deployment("own", "plain", labels={REVISION: OLD}), None),),
+        around=replace(NOTHING, jobs=(job("CronJob", {REVISION: OLD}),)),
     ),
     "a template's label counts even where the namespace beats it": Case(
         ("the pod templates of shop/deploy/own",), pods=((deployment("own", "shop", labels={REVISION: OLD}), proxy(NEW, "1.30.3")),)

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The meshops.istio authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What may name a revision besides namespaces and workloads: webhooks that call its Service, tags, and objects pinned to it."""
+"""What may name a revision besides namespaces and what runs: webhooks that call its Service, tags, objects pinned to it, Jobs to come."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from functools import partial
 
 from ansible_collections.meshops.istio.plugins.module_utils._kube.cluster import ApiError, Cluster, Json
 from ansible_collections.meshops.istio.plugins.module_utils._kube.json_values import mapping, mappings, name_of, strings, text, texts
+from ansible_collections.meshops.istio.plugins.module_utils._kube.templates import to_come
 from ansible_collections.meshops.istio.plugins.module_utils._kube.webhooks import PATH as MUTATING
 from ansible_collections.meshops.istio.plugins.module_utils._kube.webhooks import VALIDATORS as VALIDATING
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.referrers import Around, Caller, Pinned, TagService
@@ -33,7 +34,7 @@ def around(cluster: Cluster, revision: str, istio_namespace: str) -> Around:
         for item in cluster.items(path)
     ]
     services = cluster.items(f"/api/v1/namespaces/{istio_namespace}/services", labelSelector=TAG)
-    return Around(tuple(callers), _pinned(cluster, revision), tuple(_tag(item) for item in services))
+    return Around(tuple(callers), _pinned(cluster, revision), tuple(_tag(item) for item in services), to_come(cluster))
 
 
 def _caller(kind: str, item: Json) -> Caller:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 from ansible_collections.meshops.istio.plugins.module_utils._kube.cluster import ApiError, Cluster, Json
 from ansible_collections.meshops.istio.plugins.module_utils._kube.demands import demands
@@ -89,6 +90,16 @@ def plain(cluster: Cluster, namespace: str, plane: ControlPlane | None) -> Templ
     return _template("Deployment", SOURCES["Deployment"], item)
 
 
+def to_come(cluster: Cluster) -> tuple[Workload, ...]:
+    """CronJobs, and Jobs that are not over, whoever made them: pods can come of them at a time when none is there to be seen."""
+    found = (one for kind in ("CronJob", "Job") for one in cluster.values(SOURCES[kind].path, partial(_to_come, kind)))
+    return tuple(one for one in found if one)
+
+
+def _to_come(kind: str, item: Json) -> Workload | None:
+    return None if _over(item) else _template(kind, SOURCES[kind], item).workload
+
+
 def _of_kind(cluster: Cluster, kind: str, source: _Source, namespaces: Collection[str]) -> Iterator[Template]:
     for item in cluster.items(source.path, **source.query):
         if item["metadata"]["namespace"] in namespaces and _makes_pods(kind, item):
@@ -99,11 +110,14 @@ def _makes_pods(kind: str, item: Json) -> bool:
     """Not a Job that is over or that a CronJob has made, nor an old generation of something else's ReplicaSets."""
     owner = next((one for one in item["metadata"].get("ownerReferences") or [] if one.get("controller")), None)
     if kind == "Job":
-        over = any(
-            c["type"] in ("Complete", "Failed") and c["status"] == "True" for c in _mapping(item.get("status")).get("conditions") or []
-        )
-        return not over and (owner is None or owner["kind"] != "CronJob")
+        return not _over(item) and (owner is None or owner["kind"] != "CronJob")
     return owner is None or item["spec"].get("replicas", 1) > 0
+
+
+def _over(item: Json) -> bool:
+    """A Job that has ended; nothing else says so of itself."""
+    conditions = _mapping(item.get("status")).get("conditions") or []
+    return any(one["type"] in ("Complete", "Failed") and one["status"] == "True" for one in conditions)
 
 
 def _template(kind: str, source: _Source, item: Json) -> Template:

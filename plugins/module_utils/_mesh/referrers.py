@@ -9,8 +9,9 @@ tags whose pods are refused (recorded: istioctl-behaviour.md, C).
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.decide import decide
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.errors import Blocked, MeshError
@@ -21,9 +22,11 @@ from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision impor
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.snapshot import Snapshot
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.validators import DEFAULT_VALIDATOR
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.words import listed
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.workloads import Judged
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.workloads import Judged, Workload
 
 _MOST = 10
+_APART = frozenset({"CronJob", "Job", "Pod"})
+"""Kinds of which the template is elsewhere, cannot be changed, or is not there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +86,8 @@ class Around:
     callers: tuple[Caller, ...]
     pinned: tuple[Pinned, ...]
     tags: tuple[TagService, ...]
+    jobs: tuple[Workload, ...] = ()
+    """CronJobs, and Jobs that are not over: their next pods come when nobody looks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +104,16 @@ def check_unused(snapshot: Snapshot, revision: str, around: Around, *, istio_nam
 
     With a ``successor`` the cluster is looked at as it will be when that has taken over.
     """
-    found = tuple(_referrers(_taken_over(snapshot, revision, successor), revision, around, istio_namespace, successor))
+    then = _taken_over(_with_jobs(snapshot, around.jobs), revision, successor)
+    found = tuple(_referrers(then, revision, around, istio_namespace, successor))
     if found:
         raise Blocked(found)
+
+
+def _with_jobs(snapshot: Snapshot, jobs: Sequence[Workload]) -> Snapshot:
+    """Each in the place of what only its pods tell of it."""
+    known = {job.owner for job in jobs}
+    return replace(snapshot, workloads=(*(one for one in snapshot.workloads if one.owner not in known), *jobs))
 
 
 def _taken_over(snapshot: Snapshot, revision: str, successor: Successor | None) -> Snapshot:
@@ -150,22 +162,42 @@ def _templates(snapshot: Snapshot, revision: str, to: str, namespaces: Sequence[
     """Pods that ask by their own labels, and those that an injector of the revision takes without being asked by the namespace."""
     labelled = [j for j in snapshot.staying if j.workload.template.labels.get(REVISION) == revision]
     others = [j for j in snapshot.staying if j.decision.may_get(revision) and j.workload.namespace not in namespaces and j not in labelled]
-    if labelled:
-        first = labelled[0].workload
-        patch = f'{{"spec":{{"template":{{"metadata":{{"labels":{{"{REVISION}":"{to}"}}}}}}}}}}'
+    for alike in _by_way(labelled):
         yield _needed(
             revision,
-            f"the pod templates of {_paths(labelled)}",
+            f"the pod templates of {_paths(alike)}" if alike[0].workload.kind != "Pod" else f"bare pods {_paths(alike)}",
             f"their label {REVISION}={revision} asks for it",
-            f"kubectl -n {first.namespace} patch {first.short} --type merge -p '{patch}'",
+            _relabel(alike[0].workload, to),
         )
     if others:
+        tag = others[0].workload.template.labels.get(REVISION) or DEFAULT
         yield _needed(
             revision,
             f"workloads {_paths(others)}",
             "their pods ask for a sidecar by their own labels, and it serves them",
-            f"move the default tag, then restart them: revision_tag with tag=default and revision={to}, and workload_restart",
+            f"move the tag that they follow, then restart them: revision_tag with tag={tag} and revision={to}, and workload_restart",
         )
+
+
+def _by_way(labelled: Iterable[Judged]) -> Iterable[list[Judged]]:
+    """Together those that one command would move, with other names in it."""
+    found: dict[str, list[Judged]] = {}
+    for one in labelled:
+        found.setdefault(one.workload.kind if one.workload.kind in _APART else "", []).append(one)
+    return found.values()
+
+
+def _relabel(one: Workload, to: str) -> str:
+    """How its next pods come to ask for another revision."""
+    match one.kind:
+        case "Pod":
+            return f"delete it and make it anew with {REVISION}={to}, since nothing else makes it again"
+        case "Job":
+            return f"wait until it is over; or delete it and make it anew with {REVISION}={to}, since its template cannot be changed"
+    template: dict[str, object] = {"template": {"metadata": {"labels": {REVISION: to}}}}
+    spec = {"jobTemplate": {"spec": template}} if one.kind == "CronJob" else template
+    patch = json.dumps({"spec": spec}, separators=(",", ":"))
+    return f"kubectl -n {one.namespace} patch {one.short} --type merge -p '{patch}'"
 
 
 def _tags(snapshot: Snapshot, revision: str, to: str, around: Around, successor: Successor | None) -> Iterator[MeshError]:
@@ -202,11 +234,12 @@ def _proxies(snapshot: Snapshot, revision: str, to: str) -> Iterator[MeshError]:
     others = [j for j in running if not j.workload.gateway]
     if others:
         namespaces = sorted({j.workload.namespace for j in others})
+        left = "; it leaves Jobs, which end, and bare pods, which you make anew" if any(j.workload.kind in _APART for j in others) else ""
         yield _needed(
             revision,
             f"running proxies of {_paths(others)}",
             "they would get no configuration and no certificates any more",
-            f"restart them: workload_restart with namespaces=[{', '.join(namespaces)}]; stale ones are restarted",
+            f"restart them: workload_restart with namespaces=[{', '.join(namespaces)}]; stale ones are restarted{left}",
         )
     if gateways:
         yield _needed(
