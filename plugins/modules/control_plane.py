@@ -29,6 +29,7 @@ options:
       - Whether it is there.
       - V(absent) refuses while anything needs the revision, that is namespaces, the way back of namespaces, labels of pod templates (of
         CronJobs and Jobs, too), tags, webhooks that call its Service, running proxies, gateways, and objects of Istio with its label.
+      - It refuses also where a proxy runs of which neither annotations nor addresses tell the control plane.
       - Then a Helm release is uninstalled, unless a tag that it made is still followed.
       - Of any other control plane that is removed whose name only this revision has, whose UID is on record, and that nobody else owns;
         webhooks first. It is recorded when it is installed here, or when an upgrade away from it begins. Objects with C(istio.io/tag), CRDs

@@ -63,11 +63,15 @@ def test_nothing_that_needs_a_control_plane_is_forgotten(
     lab.api.post(rules, virtual_service("web", **{"istio.io/rev": old}))
     tag_of(lab, old, request)
     caller(lab, old, request)
+    dialling(lab, apart, "ztunnel", f"istiod-{old}.{mesh.NAMESPACE}.svc:15012", request)
+    dialling(lab, apart, "elsewhere", "istiod.example.com:15012", request)
 
     told = " ".join(tool.fails("control_plane", revision=old, state="absent", helm=HELM).split())
 
     for words in (
         f'Control plane "{old}" is still needed.',
+        f"gateways {apart}/ds/ztunnel why:",
+        f'It cannot be told whether control plane "{old}" is still needed. where: pods {apart}/elsewhere-',
         f"namespaces {asking}",
         f"tag tag-{old}; namespaces {following} follow it",
         f"the pod templates of {apart}/deploy/own",
@@ -80,6 +84,24 @@ def test_nothing_that_needs_a_control_plane_is_forgotten(
         f"the pod templates of {apart}/job/later",
     ):
         assert words in told, told
+
+
+def dialling(lab: Cluster, namespace: str, name: str, address: str, request: pytest.FixtureRequest) -> None:
+    """A ztunnel as its chart makes it (1.30), with nothing but what it dials to say whose it is."""
+    labels = {"app": name, "sidecar.istio.io/inject": "false"}
+    container = {"name": "istio-proxy", "image": "docker.io/istio/ztunnel:1.30.3", "env": [{"name": "XDS_ADDRESS", "value": address}]}
+    template = {"metadata": {"labels": labels}, "spec": {"containers": [container], "terminationGracePeriodSeconds": 1}}
+    body = {"metadata": {"name": name}, "spec": {"selector": {"matchLabels": {"app": name}}, "template": template}}
+    sets, pods = f"/apis/apps/v1/namespaces/{namespace}/daemonsets", f"/api/v1/namespaces/{namespace}/pods"
+    lab.api.post(sets, body)
+    lab.api.until(pods, bool, timeout=30, what=f"a pod of {name}", labelSelector=f"app={name}")
+
+    def end() -> None:
+        """Its pods, too: those that nobody can place would keep every control plane of the tests after this one."""
+        lab.api.delete(f"{sets}/{name}")
+        lab.api.until(pods, lambda found: not found, timeout=60, what=f"the end of {name}", labelSelector=f"app={name}")
+
+    request.addfinalizer(end)
 
 
 def later(lab: Cluster, namespace: str, kind: str, revision: str, **more: object) -> None:

@@ -81,6 +81,13 @@ def status(revision: str | None) -> Json:
     return {"sidecar.istio.io/status": json.dumps({"containers": None, **({"revision": revision} if revision else {})})}
 
 
+def ztunnel(annotations: Json | None = None, **addresses: str) -> Json:
+    """Its one container, with the variables of chart ztunnel (1.30)."""
+    container = {"name": "istio-proxy", "image": "istio/ztunnel:1.30.3", "env": [{"name": n, "value": v} for n, v in addresses.items()]}
+    metadata = {"namespace": "istio-system", "name": "ztunnel-x", "uid": "1", "annotations": annotations or {}}
+    return {"metadata": metadata, "spec": {"containers": [container]}}
+
+
 REVISIONS: dict[str, tuple[Json, str | None, str | None]] = {
     "the annotation first": (sidecar(PROXY, annotations=ANNOTATED | status("1-29-6"), labels=LABELLED), "1-29-6", None),
     "an annotation that the status contradicts": (sidecar(PROXY, annotations=ANNOTATED | status("1-30-3")), "1-29-6", "1-30-3"),
@@ -93,6 +100,15 @@ REVISIONS: dict[str, tuple[Json, str | None, str | None]] = {
     "then where it connects to": (sidecar(connecting("PROXY_CONFIG", ADDRESS), annotations=status(None)), "1-29-6", None),
     "then where its certificates come from": (sidecar(connecting("CA_ADDR", "istiod.istio-system.svc:15012")), "default", None),
     "an address elsewhere tells nothing": (sidecar(connecting("CA_ADDR", "meshca.googleapis.com:443")), None, None),
+    "a ztunnel says it by an annotation": (ztunnel(XDS_ADDRESS="istiod.istio-system.svc:15012", annotations=ANNOTATED), "1-29-6", None),
+    "or by what it dials": (ztunnel(CA_ADDRESS="ca.example.com:443", XDS_ADDRESS="istiod-1-29-6.mesh.svc:15012"), "1-29-6", None),
+    "an empty annotation is none": (ztunnel(XDS_ADDRESS="istiod.mesh.svc:15012", annotations={"istio.io/rev": ""}), "default", None),
+    "with its scheme": (ztunnel(XDS_ADDRESS="https://istiod-1-29-6.mesh.svc:15012"), "1-29-6", None),
+    "or by whom it asks for certificates": (ztunnel(CA_ADDRESS="istiod-1-29-6.mesh.svc:15012"), "1-29-6", None),
+    "a name that only begins alike tells nothing": (ztunnel(XDS_ADDRESS="istiod.example.com:15012"), None, None),
+    "nor does it in a sidecar": (sidecar(connecting("PROXY_CONFIG", '{"discoveryAddress":"istiod.example.com:15012"}')), None, None),
+    "a name without svc": (sidecar(connecting("PROXY_CONFIG", '{"discoveryAddress":"istiod-1-29-6.mesh:15012"}')), "1-29-6", None),
+    "a ztunnel that dials elsewhere tells nothing": (ztunnel(CA_ADDRESS="ca.example.com:443"), None, None),
     "a label only where injection writes it": (sidecar(OLD_PROXY, labels={"istio.io/rev": "asm-198-6"}), "asm-198-6", None),
     "a label of a user's may be a tag": (sidecar(PROXY, labels=LABELLED), None, None),
 }

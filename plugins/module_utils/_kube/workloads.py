@@ -61,8 +61,12 @@ TEMPLATES = "inject.istio.io/templates"
 MANAGED_GATEWAY = "gateway.istio.io/managed"
 PROXY = "istio-proxy"
 PROXY_IMAGE = "sidecar.istio.io/proxyImage"
-_DISCOVERY = re.compile(r'"(?:discoveryAddress)"\s*:\s*"istiod(?:-([a-z0-9-]+))?\.')
-_ISTIOD = re.compile(r"istiod(?:-([a-z0-9-]+))?\.")
+_SERVICE = r'(?:https?://)?istiod(?:-([a-z0-9-]+))?\.[a-z0-9-]+(?:\.svc\b|[:"]|$)'
+"""An address in the cluster; one that begins alike may be anybody's (``istiod.example.com``)."""
+_DISCOVERY = re.compile(rf'"(?:discoveryAddress)"\s*:\s*"{_SERVICE}')
+_ISTIOD = re.compile(_SERVICE)
+_ADDRESSES = ("CA_ADDR", "XDS_ADDRESS", "CA_ADDRESS")
+"""Of istiod: a sidecar's, and those of a ztunnel (chart ztunnel, 1.30), which has no ``PROXY_CONFIG``. CNI has none."""
 _TEMPLATE_GENERATION = "deprecated.daemonset.template.generation"
 _REPLICA_SET = re.compile(r'replica ?set "([^"]+)"', re.IGNORECASE)
 _SLOW = frozenset({"ContainerCreating", "PodInitializing"})
@@ -321,9 +325,10 @@ def _read(annotation: str | None) -> object:
 
 
 def _connects_to(container: Json) -> str | None:
-    """By ``PROXY_CONFIG``, which holds an address only where that is not the usual one, then by ``CA_ADDR``."""
+    """By ``PROXY_CONFIG``, which holds an address only where that is not the usual one, then by the variables that are one."""
     given = {text(one, "name"): text(one, "value") for one in mappings(container, "env")}
-    address = _DISCOVERY.search(given.get("PROXY_CONFIG", "")) or _ISTIOD.match(given.get("CA_ADDR", ""))
+    addresses = (_ISTIOD.match(given.get(name, "")) for name in _ADDRESSES)
+    address = _DISCOVERY.search(given.get("PROXY_CONFIG", "")) or next(filter(None, addresses), None)
     return (address[1] or DEFAULT) if address else None
 
 

@@ -137,6 +137,7 @@ def _referrers(snapshot: Snapshot, revision: str, around: Around, istio_namespac
     yield from _tags(snapshot, revision, to, around, successor)
     yield from _callers(revision, to, around, istio_namespace, successor)
     yield from _proxies(snapshot, revision, to)
+    yield from _unknown(snapshot, revision)
     yield from _pinned(revision, to, around)
 
 
@@ -246,7 +247,22 @@ def _proxies(snapshot: Snapshot, revision: str, to: str) -> Iterator[MeshError]:
             revision,
             f"gateways {_paths(gateways)}",
             "they would get no configuration and no certificates any more",
-            f"move them to {to} by their own installer (chart gateway: revision={to}; Gateway API: label {REVISION}={to} on the Gateway)",
+            f"move them to {to} by their own installer (charts gateway and ztunnel: revision={to}; "
+            f"Gateway API: label {REVISION}={to} on the Gateway)",
+        )
+
+
+def _unknown(snapshot: Snapshot, revision: str) -> Iterator[MeshError]:
+    """Proxies that may be anybody's: what cannot be told is not unused."""
+    found = [pod for judged in snapshot.judged for pod in judged.pods if pod.proxy and pod.proxy.revision is None]
+    namespaces = sorted({pod.namespace for pod in found})
+    if found:
+        yield MeshError(
+            f'It cannot be told whether control plane "{revision}" is still needed.',
+            where=f"pods {listed(sorted(f'{pod.namespace}/{pod.name}' for pod in found), _MOST)}",
+            why="they run proxies, and neither annotations nor addresses say of which control plane",
+            do=f"restart what an injector made: workload_restart with namespaces=[{', '.join(namespaces)}]; of all else look where it "
+            f"connects to, and say it by the annotation {REVISION} of its pod template",
         )
 
 
