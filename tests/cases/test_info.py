@@ -204,6 +204,8 @@ def syncz(lab: Cluster, revision: str = "default") -> Json:
     return t.cast("Json", found[0])
 
 
+# It asks once more with validate_certs: false, of which urllib3 warns
+@pytest.mark.filterwarnings("ignore:Unverified HTTPS request:urllib3.exceptions.InsecureRequestWarning")
 def test_all_is_told_on_request(lab: Cluster, tool: Tool, namespaces: Namespaces) -> None:
     """Each control plane's own word for its version, its mesh config, who is connected, and objects that only one of them reads."""
     name = namespaces({"istio.io/rev": REVISION}, [samples.deployment("api", 2)])
