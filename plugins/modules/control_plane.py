@@ -92,6 +92,7 @@ EXAMPLES = r"""
   meshops.istio.control_plane:
     kubeconfig: ~/.kube/eu-1
     revision: by-istioctl
+    provider: istioctl # else helm is asked first
     state: absent
 """
 
@@ -125,7 +126,7 @@ revision:
   type: str
 version:
   description: The Istio version that is rendered.
-  returned: success
+  returned: success, with O(state=present)
   type: str
 """
 

@@ -115,6 +115,24 @@ def test_an_installation_that_was_killed_goes_on(
     assert all(one["uid"] for one in recorded["objects"])
 
 
+def test_an_installation_that_was_killed_can_be_removed(
+    lab: Cluster, tool: Tool, namespaces: Namespaces, revision: str, tmp_path: Path
+) -> None:
+    """No UID is on record by then; that we have applied it tells whose it is. What somebody else has made under such a name stays."""
+    name = namespaces(samples.INJECTED, [samples.deployment("api")])
+    asked = variables(by_istioctl(tmp_path, revision, VERSION), waves=[[name]])
+    tool.killed(KILLED["half of them were applied"](revision), "canary_upgrade", **asked)
+    maps = f"{NAMESPACED}/configmaps"
+    lab.api.delete(f"{maps}/values-{revision}")
+    lab.api.post(maps, {"metadata": {"name": f"values-{revision}", "labels": {"istio.io/rev": revision}}, "data": {"theirs": "1"}})
+    gone = tool.verb("control_plane", revision=revision, provider="istioctl", state="absent")
+    assert gone["msg"] == f"control plane {revision} was removed; left, since not its own: 1 object"
+    assert of_revision(lab, revision) == {f"configmaps/values-{revision}"}
+    lab.api.delete(f"{maps}/values-{revision}")
+    assert tool.changes("control_plane", revision=revision, provider="istioctl", state="absent"), "its record goes with the last of it"
+    assert stock(lab, revision) is None
+
+
 # What is not rendered any more, and what others made
 
 
@@ -296,6 +314,9 @@ def test_the_old_one_that_istioctl_installed_is_removed_by_its_stock(other_lab: 
         istioctl.tag_set(other_lab, f"t-{old}", "default")
         gone = tool.verb("control_plane", revision=old, provider="istioctl", state="absent")
         assert gone["warnings"] == [f"ConfigMap {mesh.NAMESPACE}/values-{old} stays: it was made anew by somebody else."]
+        assert gone["msg"] == f"control plane {old} was removed; left, since not its own: 1 object"
+        again = tool.verb("control_plane", revision=old, provider="istioctl", state="absent")
+        assert (again["changed"], again["warnings"]) == (False, gone["warnings"]), "what stays is named for as long as it is there"
         assert of_revision(other_lab, old) == {
             f"configmaps/values-{old}",
             f"mutatingwebhookconfigurations/istio-revision-tag-t-{old}",

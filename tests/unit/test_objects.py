@@ -95,7 +95,12 @@ KEPT: dict[str, tuple[Live, str]] = {
     "all of it is right": (LIVE, ""),
     "no label at all": (replace(LIVE, labels={}), ""),
     "another UID": (replace(LIVE, uid="2"), "it was made anew by somebody else"),
-    "no UID was recorded": (replace(LIVE, identity=DEPLOYMENT), "it is not known whether it is ours"),
+    "no UID was recorded, since a run was killed, and we applied it": (replace(LIVE, identity=DEPLOYMENT), ""),
+    "no UID was recorded, and somebody else applied it": (
+        replace(LIVE, identity=DEPLOYMENT, applied_by=frozenset({"theirs"})),
+        "it is not known whether it is ours",
+    ),
+    "another UID, though we applied it": (replace(LIVE, uid="2", applied_by=frozenset({"meshops"})), "it was made anew"),
     "it is in no stock": (replace(LIVE, identity=replace(CM, name="values-x")), "it is not known whether it is ours"),
     "a tag has it now": (replace(LIVE, labels={"istio.io/tag": "prod"}), "it belongs to tag prod"),
     "helm has it now": (replace(LIVE, release="istiod-x"), "it belongs to helm release istiod-x"),
@@ -107,7 +112,7 @@ KEPT: dict[str, tuple[Live, str]] = {
 
 @pytest.mark.parametrize(("one", "why"), KEPT.values(), ids=KEPT)
 def test_what_may_go_is_right_in_name_and_uid_and_owner(one: Live, why: str) -> None:
-    found = kept_because(one, STOCK, NS)
+    found = kept_because(one, STOCK, NS, "meshops")
     assert found.startswith(why)
     assert bool(found) == bool(why)
 

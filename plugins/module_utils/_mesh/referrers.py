@@ -254,7 +254,7 @@ def _proxies(snapshot: Snapshot, revision: str, to: str) -> Iterator[MeshError]:
 
 def _unknown(snapshot: Snapshot, revision: str) -> Iterator[MeshError]:
     """Proxies that may be anybody's: what cannot be told is not unused."""
-    found = [pod for judged in snapshot.judged for pod in judged.pods if pod.proxy and pod.proxy.revision is None]
+    found = [pod for judged in snapshot.judged for pod in judged.pods if pod.proxy and not pod.proxy.revision and not pod.finished]
     namespaces = sorted({pod.namespace for pod in found})
     if found:
         yield MeshError(

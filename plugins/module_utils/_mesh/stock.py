@@ -111,14 +111,18 @@ def _maker(one: Live) -> str:
     return f"applied by {', '.join(sorted(one.applied_by))}" if one.applied_by else "by no server-side apply"
 
 
-def kept_because(one: Live, stock: Stock, istio_namespace: str) -> str:
-    """Why an object of the stock must not be removed, empty where it may: its name, its UID and its owner must all be right."""
+def kept_because(one: Live, stock: Stock, istio_namespace: str, manager: str) -> str:
+    """Why an object of the stock must not be removed, empty where it may: its name, its UID and its owner must all be right.
+
+    Of what was about to be applied when a run was killed no UID is known: there, that ``manager`` has applied it tells that it is ours.
+    """
     if TAG in one.labels:
         return f"it belongs to tag {one.labels[TAG]}"
     if belongs(one.identity, one.labels, stock.revision, istio_namespace) is not Belongs.OWN:
         return "its name is not one that only this revision has"
     uid = stock.objects.get(one.identity)
-    if uid != one.uid:
+    begun = one.identity in stock.objects and uid is None and manager in one.applied_by
+    if uid != one.uid and not begun:
         return "it was made anew by somebody else" if uid else "it is not known whether it is ours"
     if one.release:
         return f"it belongs to helm release {one.release}"

@@ -188,7 +188,7 @@ def _release(change: Change) -> str:
 
 def _to_prune(stock: Stock, live: Mapping[Identity, Live], wanted: Mapping[Identity, Json], target: Target) -> tuple[Live, ...]:
     old = (live[one] for one in sorted(stock.objects) if one not in wanted and one in live)
-    return tuple(one for one in old if not kept_because(one, stock, target.namespace))
+    return tuple(one for one in old if not kept_because(one, stock, target.namespace, FIELD_MANAGER))
 
 
 def _say(context: Context, target: Target, version: str | None, needed: tuple[Change, ...]) -> None:
@@ -235,13 +235,16 @@ class Removal:
 
     objects: tuple[Live, ...]
     kept: tuple[str, ...]
+    left: Stock
+    """What of the stock is still there afterwards."""
 
 
 def removal_of(cluster: Cluster, stock: Stock, istio_namespace: str) -> Removal:
     live = read_live(cluster, stock.objects)
-    reasons = {one.identity: kept_because(one, stock, istio_namespace) for one in live.values()}
+    reasons = {one.identity: kept_because(one, stock, istio_namespace, FIELD_MANAGER) for one in live.values()}
     kept = tuple(f"{one.text()} stays: {why}." for one, why in sorted(reasons.items()) if why)
-    return Removal(tuple(live[one] for one in sorted(reasons) if not reasons[one]), kept)
+    left = stock.without(one for one in stock.objects if not reasons.get(one))
+    return Removal(tuple(live[one] for one in sorted(reasons) if not reasons[one]), kept, left)
 
 
 def remove(removal: Removal, context: Context) -> tuple[Difference, ...]:

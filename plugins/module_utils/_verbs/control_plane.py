@@ -19,8 +19,9 @@ from ansible_collections.meshops.istio.plugins.module_utils._mesh.progress impor
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.referrers import Successor
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision import check_revision
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.rollout import control_plane_ready
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.stock import name_of
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.stock import Stock, name_of
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.strength import Strength
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.words import count
 from ansible_collections.meshops.istio.plugins.module_utils._render.helm import Chart, Helm
 from ansible_collections.meshops.istio.plugins.module_utils._verbs import applied, helm_release
 from ansible_collections.meshops.istio.plugins.module_utils._verbs.installed import Installed
@@ -146,23 +147,36 @@ def _absent(options: Options, context: Context) -> Result:
     of_helm = control_planes.release_of(cluster, namespace, revision)
     stock = stocks.load(cluster, namespace, revision)
     differences, warnings = _by_helm_gone(options, of_helm, context)
+    left: Stock | None = None
     if not differences and stock:
         removal = applied.removal_of(cluster, stock, namespace)
         warnings = (*removal.kept, *(_check_unused(options, context) if removal.objects else ()))
         differences = applied.remove(removal, context)
+        left = removal.left if removal.kept else None
     elif not differences:
         _check_not_there(options, context)
     if stock:
-        stocks.forget(cluster, namespace, revision)
-        differences += (Difference(f"configmap/{name_of(revision)}", {"objects": len(stock.objects)}, None),)
+        differences += _settled(options, stock, left, context)
     done = f"{'would be' if context.check_mode else 'was'} removed" if differences else "is not there"
     return Result(
-        msg=f"control plane {revision} {done}",
+        msg=f"control plane {revision} {done}" + (f"; left, since not its own: {count(len(left.objects), 'object')}" if left else ""),
         differences=differences,
         facts={"revision": revision},
         warnings=warnings,
         predicted=context.check_mode,
     )
+
+
+def _settled(options: Options, stock: Stock, left: Stock | None, context: Context) -> tuple[Difference, ...]:
+    """The record holds what stays, so that it is named again, and goes with the last of it."""
+    if left == stock:
+        return ()
+    if left:
+        stocks.save(context.cluster, options.istio_namespace, left)
+    else:
+        stocks.forget(context.cluster, options.istio_namespace, stock.revision)
+    after = {"objects": len(left.objects)} if left else None
+    return (Difference(f"configmap/{name_of(stock.revision)}", {"objects": len(stock.objects)}, after),)
 
 
 def _by_helm_gone(options: Options, of_helm: str | None, context: Context) -> tuple[tuple[Difference, ...], tuple[str, ...]]:
