@@ -127,7 +127,7 @@ def test_an_installation_that_was_killed_can_be_removed(
     lab.api.post(maps, {"metadata": {"name": f"values-{revision}", "labels": {"istio.io/rev": revision}}, "data": {"theirs": "1"}})
     gone = tool.verb("control_plane", revision=revision, provider="istioctl", state="absent")
     assert gone["msg"] == f"control plane {revision} was removed; left, since not its own: 1 object"
-    assert of_revision(lab, revision) == {f"configmaps/values-{revision}"}
+    assert of_revision(lab, revision) == {f"configmaps/values-{revision}", f"configmaps/meshops-objects-{revision}"}
     lab.api.delete(f"{maps}/values-{revision}")
     assert tool.changes("control_plane", revision=revision, provider="istioctl", state="absent"), "its record goes with the last of it"
     assert stock(lab, revision) is None
@@ -318,6 +318,7 @@ def test_the_old_one_that_istioctl_installed_is_removed_by_its_stock(other_lab: 
         again = tool.verb("control_plane", revision=old, provider="istioctl", state="absent")
         assert (again["changed"], again["warnings"]) == (False, gone["warnings"]), "what stays is named for as long as it is there"
         assert of_revision(other_lab, old) == {
+            f"configmaps/meshops-objects-{old}",
             f"configmaps/values-{old}",
             f"mutatingwebhookconfigurations/istio-revision-tag-t-{old}",
             f"services/istiod-revision-tag-t-{old}",
