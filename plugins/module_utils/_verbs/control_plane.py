@@ -21,7 +21,7 @@ from ansible_collections.meshops.istio.plugins.module_utils._mesh.revision impor
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.rollout import control_plane_ready
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.stock import Stock, name_of
 from ansible_collections.meshops.istio.plugins.module_utils._mesh.strength import Strength
-from ansible_collections.meshops.istio.plugins.module_utils._mesh.words import count
+from ansible_collections.meshops.istio.plugins.module_utils._mesh.words import listed
 from ansible_collections.meshops.istio.plugins.module_utils._render.helm import Chart, Helm
 from ansible_collections.meshops.istio.plugins.module_utils._verbs import applied, helm_release
 from ansible_collections.meshops.istio.plugins.module_utils._verbs.installed import Installed
@@ -150,21 +150,25 @@ def _absent(options: Options, context: Context) -> Result:
     left: Stock | None = None
     if not differences and stock:
         removal = applied.removal_of(cluster, stock, namespace)
-        warnings = (*removal.kept, *(_check_unused(options, context) if removal.objects else ()))
+        warnings = (*removal.kept, *(_check_unused(options, context) if removal.objects or removal.kept else ()))
         differences = applied.remove(removal, context)
         left = removal.left if removal.kept else None
     elif not differences:
         _check_not_there(options, context)
+    done = f"{'would be' if context.check_mode else 'was'} removed" if differences else "is not there"
     if stock:
         differences += _settled(options, stock, left, context)
-    done = f"{'would be' if context.check_mode else 'was'} removed" if differences else "is not there"
     return Result(
-        msg=f"control plane {revision} {done}" + (f"; left, since not its own: {count(len(left.objects), 'object')}" if left else ""),
+        msg=f"control plane {revision} {done}" + (f", but for what stays: {_names(left)}" if left else ""),
         differences=differences,
         facts={"revision": revision},
         warnings=warnings,
         predicted=context.check_mode,
     )
+
+
+def _names(stock: Stock) -> str:
+    return listed([one.text() for one in sorted(stock.objects)], 5)
 
 
 def _settled(options: Options, stock: Stock, left: Stock | None, context: Context) -> tuple[Difference, ...]:
