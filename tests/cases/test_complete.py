@@ -219,7 +219,8 @@ def test_who_may_not_remove_all_of_it_is_told_by_the_dry_run(
     with with_verbs(lab, tool.user, "get", "list", "watch", "create", "update", "patch") as login:
         would = tool.verb("control_plane", check_mode=True, revision=old, state="absent", successor=REVISION, helm=HELM, **login)
     assert "This user may not do all that the removal needs." in would["msg"]
-    assert f"delete deployments.apps in namespace {mesh.NAMESPACE}" in would["msg"]
+    for kind in ("deployments.apps", "configmaps", "poddisruptionbudgets.policy"):
+        assert f"delete {kind} in namespace {mesh.NAMESPACE}" in would["msg"]
 
 
 def test_there_is_nothing_to_complete_before_an_upgrade_is_done(tool: Tool, clean_record: None) -> None:

@@ -126,7 +126,7 @@ def to_uninstall(istio_namespace: str) -> Iterator[Right]:
     """What helm deletes of the kinds of the istiod chart (1.29, 1.30); it goes on where one is refused, and has then removed the others."""
     for verb in ("list", "get", "update", "delete"):
         yield Right(verb, "secrets", "", istio_namespace)
-    for resource, group in _IN_NAMESPACE:
+    for resource, group in (*_IN_NAMESPACE, ("configmaps", ""), ("poddisruptionbudgets", "policy")):
         yield Right("delete", resource, group, istio_namespace)
     for resource, group in _IN_CLUSTER:
         yield Right("delete", resource, group)
